@@ -85,7 +85,9 @@ const brokenOff = (during: string, error: unknown, httpStatus: number | null = n
   const facts: Omit<CarrierErrorFacts, 'kind' | 'outcome'> = { during, httpStatus, reason }
   if (isTimeout(error)) return new CarrierError({ ...facts, kind: 'timeout', outcome: 'unknown' })
   if (reason === 'UND_ERR_CONNECT_TIMEOUT') return new CarrierError({ ...facts, kind: 'timeout', outcome: 'not-sent' })
-  if (reason?.startsWith('HPE_')) return new CarrierError({ ...facts, kind: 'bad-answer', outcome: 'unknown' })
+  if (innermost(error).name === 'HTTPParserError') {
+    return new CarrierError({ ...facts, kind: 'bad-answer', outcome: 'unknown', reason: 'not HTTP' })
+  }
   const outcome = httpStatus === null && neverConnected(error) ? 'not-sent' : 'unknown'
   return new CarrierError({ ...facts, kind: 'unreachable', outcome })
 }

@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto'
+import Type, { type Static } from 'typebox'
+import { normalIdentifier, normalKind } from '../thingspace/identifiers.ts'
+import type { Identifiers } from '../thingspace/read-callback.ts'
+import { targetKey } from './match-target.ts'
+
+const AskedIdentifier = Type.Object(
+  {
+    kind: Type.String({
+      pattern: '^\\s*([eE][iI][dD]|[iI][cC][cC][iI][dD]|[iI][mM][eE][iI])\\s*$',
+      description: 'eid, iccid or imei, in any case',
+    }),
+    id: Type.String({ minLength: 1, maxLength: 64 }),
+  },
+  { additionalProperties: false },
+)
+
+/** What was asked of ThingSpace, in the form of its own request ([DOC], seed). */
+export const ActivationRequest = Type.Object(
+  {
+    accountName: Type.String({ minLength: 1, maxLength: 64, examples: ['0000123456-00001'] }),
+    operation: Type.Optional(Type.String({ pattern: '^[a-z_]{1,40}$', default: 'activate' })),
+    servicePlan: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
+    mdnZipCode: Type.Optional(Type.String({ minLength: 1, maxLength: 20 })),
+    devices: Type.Array(
+      Type.Object(
+        { deviceIds: Type.Array(AskedIdentifier, { minItems: 1, maxItems: 10 }) },
+        { additionalProperties: false },
+      ),
+      { minItems: 1, maxItems: 10_000 },
+    ),
+  },
+  { additionalProperties: false },
+)
+export type ActivationRequest = Static<typeof ActivationRequest>
+
+export const RecordedActivation = Type.Object(
+  {
+    ...ActivationRequest.properties,
+    submittedAt: Type.Optional(
+      Type.String({ format: 'date-time', description: 'when the request was sent; default: now' }),
+    ),
+  },
+  { additionalProperties: false },
+)
+export type RecordedActivation = Static<typeof RecordedActivation>
+
+/** The devices asked for, in normal form and in order. Entries that mean the same device are one target. */
+export function targetsAskedFor({ devices }: Pick<ActivationRequest, 'devices'>): Identifiers[] {
+  const targets = devices.map(({ deviceIds }) => {
+    const asked: Identifiers = { eid: null, iccid: null, imei: null }
+    for (const { kind, id } of deviceIds) {
+      const name = normalKind(kind)
+      if (name === 'eid' || name === 'iccid' || name === 'imei') asked[name] = normalIdentifier(name, id)
+    }
+    return asked
+  })
+  return [...new Map(targets.map(target => [targetKey(target), target])).values()]
+}
+
+/** Equal for requests that ask the same: what decides between 200 and 409 when one is recorded again. */
+export function requestDigest(request: ActivationRequest): Buffer {
+  const { accountName, operation = 'activate', servicePlan = null, mdnZipCode = null } = request
+  const asked = targetsAskedFor(request).map(({ eid, iccid, imei }) => JSON.stringify([eid, iccid, imei]))
+  return createHash('sha256')
+    .update(JSON.stringify([accountName, operation, servicePlan, mdnZipCode, asked.sort()]))
+    .digest()
+}

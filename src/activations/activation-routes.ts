@@ -1,0 +1,90 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import Type from 'typebox'
+import type { ExpectWithin } from '../config.ts'
+import type { Database } from '../database/pool.ts'
+import { inTransaction } from '../database/transaction.ts'
+import { accessOf, maySee } from '../operating/access.ts'
+import { answeredUnchanged, entityTag } from '../operating/etag.ts'
+import { ErrorReply, HttpError } from '../operating/http-error.ts'
+import { RecordedActivation } from './activation-request.ts'
+import { ActivationView, activationView } from './activation-view.ts'
+import { type FoundActivation, findActivation } from './find-activation.ts'
+import { recordActivation } from './record-activation.ts'
+
+export interface ActivationRoutesOptions {
+  db: Database
+  expectWithin: ExpectWithin
+}
+
+const RequestId = Type.String({ pattern: '^[A-Za-z0-9-]{3,64}$', description: "the carrier's requestId" })
+const Params = Type.Object({ requestId: RequestId })
+const NoQuery = Type.Object({}, { additionalProperties: false })
+/** 10,000 devices with three identifiers each, with room for white space. */
+const bodyLimit = 8 * 1024 * 1024
+
+export const activationRoutes: FastifyPluginAsyncTypebox<ActivationRoutesOptions> = async (
+  app,
+  { db, expectWithin },
+) => {
+  app.put(
+    '/v1/activations/:requestId',
+    {
+      config: { scope: 'activate' },
+      bodyLimit,
+      schema: {
+        summary: 'Record an activation that was sent to ThingSpace by another program',
+        description: 'Claims every callback that came before, in the same transaction. Sending the same again is safe.',
+        tags: ['activations'],
+        params: Params,
+        querystring: NoQuery,
+        body: RecordedActivation,
+        response: {
+          200: ActivationView,
+          201: ActivationView,
+          400: ErrorReply,
+          401: ErrorReply,
+          403: ErrorReply,
+          409: ErrorReply,
+        },
+      },
+    },
+    async (request, reply) => {
+      const { requestId } = request.params
+      const { accountName } = request.body
+      const { accounts } = accessOf(request)
+      if (!maySee(accounts, accountName)) throw new HttpError(403, 'the token may not act for this account')
+      const outcome = await inTransaction(db, trx => recordActivation(trx, requestId, request.body, expectWithin))
+      if (outcome === 'different') {
+        throw new HttpError(409, `another activation is recorded under the requestId ${requestId}`)
+      }
+      const found = await findActivation(db, requestId, [accountName])
+      if (found === null) throw new HttpError(404, 'not found')
+      reply.header('etag', activationTag(found)).code(outcome === 'recorded' ? 201 : 200)
+      return activationView(found)
+    },
+  )
+
+  app.get(
+    '/v1/activations/:requestId',
+    {
+      config: { scope: 'read' },
+      schema: {
+        summary: 'How far an activation is',
+        tags: ['activations'],
+        params: Params,
+        querystring: NoQuery,
+        response: { 200: ActivationView, 304: Type.Null(), 400: ErrorReply, 401: ErrorReply, 404: ErrorReply },
+      },
+    },
+    async (request, reply) => {
+      const found = await findActivation(db, request.params.requestId, accessOf(request).accounts)
+      if (found === null) throw new HttpError(404, 'not found')
+      if (answeredUnchanged(request, reply, activationTag(found))) return reply
+      return activationView(found)
+    },
+  )
+}
+
+function activationTag(found: FoundActivation): string {
+  return entityTag([found.id, found.version, found.overdue_now])
+}

@@ -1,0 +1,38 @@
+import { type Kysely, sql } from 'kysely'
+import type { ActivationsTable, Tables } from '../database/tables.ts'
+import type { Accounts } from '../operating/access.ts'
+
+export type FoundActivation = Omit<ActivationsTable, 'id'> & {
+  id: string
+  overdue_now: boolean
+  time_to_callback: { p50: number; p95: number; max: number } | null
+}
+
+/**
+ * One recorded activation that these accounts may see, or null. Two accounts can't be told apart by a requestId alone,
+ * so of several the one submitted last is meant.
+ */
+export async function findActivation(
+  db: Kysely<Tables>,
+  requestId: string,
+  accounts: Accounts,
+): Promise<FoundActivation | null> {
+  const visible = accounts === '*' ? sql`true` : sql`a.account_name = any(${accounts})`
+  const { rows } = await sql<FoundActivation>`
+    select a.*,
+      a.overdue or (a.settled_at is null and a.expected_by < clock_timestamp()) as overdue_now,
+      (select case when count(*) > 0 then json_build_object(
+          'p50', percentile_disc(0.5) within group (order by waited.ms),
+          'p95', percentile_disc(0.95) within group (order by waited.ms),
+          'max', max(waited.ms)) end
+        from (
+          select greatest(0, round(extract(epoch from t.first_result_at - a.submitted_at) * 1000))::bigint as ms
+          from targets t where t.activation_id = a.id and t.first_result_at is not null
+        ) waited
+      ) as time_to_callback
+    from activations a
+    where a.request_id = ${requestId} and a.recorded_at is not null and ${visible}
+    order by a.submitted_at desc
+    limit 1`.execute(db)
+  return rows[0] ?? null
+}

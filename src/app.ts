@@ -1,0 +1,74 @@
+import { randomUUID } from 'node:crypto'
+import fastifySwagger from '@fastify/swagger'
+import fastifySwaggerUi from '@fastify/swagger-ui'
+import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
+import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
+import { activationRoutes } from './activations/activation-routes.ts'
+import type { Config } from './config.ts'
+import type { Database } from './database/pool.ts'
+import { addressList } from './operating/address-list.ts'
+import { answerError, answerNotFound, answerUnreadableRequest } from './operating/answer-error.ts'
+import { guard } from './operating/guard.ts'
+import { healthRoutes } from './operating/health-routes.ts'
+import { openApi } from './operating/openapi.ts'
+import { profileRoutes } from './profiles/profile-routes.ts'
+import { callbackRoute } from './receiving/callback-route.ts'
+import type { CallbackWriter } from './receiving/callback-writer.ts'
+import { createListeners } from './receiving/listeners.ts'
+
+export interface AppParts {
+  config: Config
+  log: FastifyBaseLogger
+  /** For asking: a pool of its own, so that receiving is never starved by queries. */
+  db: Database
+  writer: CallbackWriter
+  findProblems: () => Promise<string[]>
+}
+
+/** Table of contents of what the service answers. Nothing here decides anything. */
+export async function createApp({ config, log, db, writer, findProblems }: AppParts): Promise<FastifyInstance> {
+  const app = fastify({
+    loggerInstance: log,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
+    genReqId: requestId,
+    trustProxy: config.trustedProxies.length > 0 ? config.trustedProxies : false,
+    requestTimeout: 10_000,
+    connectionTimeout: 15_000,
+    keepAliveTimeout: 75_000,
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 256 },
+    clientErrorHandler: answerUnreadableRequest,
+    frameworkErrors: answerError,
+  }).withTypeProvider<TypeBoxTypeProvider>()
+
+  app.setValidatorCompiler(TypeBoxValidatorCompiler)
+  app.setErrorHandler(answerError)
+  app.setNotFoundHandler(answerNotFound)
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id)
+  })
+  app.addHook('onRequest', guard({ tokens: config.tokens, tryOut: config.tryOut }))
+
+  await app.register(fastifySwagger, openApi)
+  await app.register(fastifySwaggerUi, { routePrefix: '/docs', staticCSP: true })
+  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
+
+  await app.register(healthRoutes, { findProblems })
+  await app.register(callbackRoute, {
+    writer,
+    allowedSources: addressList(config.allowedSources),
+    findListener: createListeners(config.listeners),
+    tryOut: config.tryOut,
+    bodyLimit: config.callbackBodyLimit,
+  })
+  await app.register(activationRoutes, { db, expectWithin: config.expectWithin })
+  await app.register(profileRoutes, { db })
+  return app
+}
+
+/** The caller's own id when it is a sane one, so that both sides can find it in their logs. */
+function requestId(request: FastifyRequest['raw']): string {
+  const given = request.headers['x-request-id']
+  return typeof given === 'string' && /^[A-Za-z0-9._-]{1,128}$/.test(given) ? given : randomUUID()
+}

@@ -1,0 +1,230 @@
+import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
+import type { ApiToken } from './operating/access.ts'
+import { addressList, isLoopback } from './operating/address-list.ts'
+import { readApiTokens } from './operating/api-tokens.ts'
+
+export interface Config {
+  host: string
+  port: number
+  databaseUrl: string | null
+  dataDir: string
+  migrate: boolean
+  listeners: Listener[]
+  tokens: ApiToken[]
+  /** No listener and no token: loopback peers only, and callbacks need no credentials. */
+  tryOut: boolean
+  allowedSources: string[]
+  trustedProxies: string[]
+  callbackBodyLimit: number
+  sealKey: Buffer | null
+  sealKeysPrevious: Buffer[]
+  logLevel: string
+  expectWithin: ExpectWithin
+}
+
+/** What we registered at ThingSpace for one account and some of its services. */
+export interface Listener {
+  accountName: string
+  serviceNames: string[]
+  username: string
+  password: string
+  previousPassword: string | null
+}
+
+/** Milliseconds until a target counts as overdue, by operation. */
+export interface ExpectWithin {
+  default: number
+  byOperation: { [operation: string]: number }
+}
+
+/** Every problem of the environment at once, each naming its variable and how to mend it. */
+export class ConfigError extends Error {
+  override name = 'ConfigError'
+  readonly problems: string[]
+  constructor(problems: string[]) {
+    super(`the configuration can't work:\n${problems.map(problem => `  - ${problem}`).join('\n')}`)
+    this.problems = problems
+  }
+}
+
+/** The addresses that Verizon publishes as callers ([DOC], fact sheet 1.1; the list has changed before), and loopback. */
+export const publishedSources = [
+  '3.87.163.45',
+  '3.91.119.203',
+  '54.197.62.209',
+  '35.165.205.14',
+  '54.200.43.232',
+  '34.216.81.234',
+  '137.117.33.109',
+  '168.62.173.153',
+]
+const loopback = ['127.0.0.0/8', '::1']
+const defaultServices = 'CarrierService,DeviceProfileService'
+
+type Env = { [name: string]: string | undefined }
+
+/** The environment to a Config. Pure, but for the files that `*_FILE` variables name. */
+export function readConfig(environment: Env): Config {
+  const problems: string[] = []
+  const env = withFiles(environment, problems)
+  const attempt = <T>(name: string, read: () => T, fallback: T): T => {
+    try {
+      return read()
+    } catch (error) {
+      problems.push(`${name}: ${(error as Error).message}`)
+      return fallback
+    }
+  }
+  const host = env.HOST ?? '127.0.0.1'
+  const databaseUrl = env.DATABASE_URL ?? null
+  const listeners = attempt('CALLBACK_USERNAME, CALLBACK_PASSWORD, THINGSPACE_ACCOUNT', () => readListeners(env), [])
+  const tokens = attempt('API_TOKENS', () => readApiTokens(env.API_TOKENS ?? ''), [])
+  const config: Config = {
+    host,
+    port: attempt('PORT', () => readNumber(env.PORT ?? '3000', 0, 65_535), 3000),
+    databaseUrl: databaseUrl === null ? null : attempt('DATABASE_URL', () => readDatabaseUrl(databaseUrl), null),
+    dataDir: env.DATA_DIR ?? '.data',
+    migrate: attempt('MIGRATE', () => readSwitch(env.MIGRATE ?? 'on'), true),
+    listeners,
+    tokens,
+    tryOut: listeners.length === 0 && tokens.length === 0,
+    allowedSources: attempt('CALLBACK_ALLOWED_SOURCES', () => readAddresses(env.CALLBACK_ALLOWED_SOURCES), []) ?? [
+      ...publishedSources,
+      ...loopback,
+    ],
+    trustedProxies: attempt('TRUSTED_PROXIES', () => readAddresses(env.TRUSTED_PROXIES), []) ?? [],
+    callbackBodyLimit: attempt(
+      'CALLBACK_BODY_LIMIT',
+      () => readNumber(env.CALLBACK_BODY_LIMIT ?? '65536', 1_024, 16_777_216),
+      65_536,
+    ),
+    sealKey: env.SEAL_KEY === undefined ? null : attempt('SEAL_KEY', () => readKey(env.SEAL_KEY ?? ''), null),
+    sealKeysPrevious: attempt('SEAL_KEYS_PREVIOUS', () => readList(env.SEAL_KEYS_PREVIOUS ?? '').map(readKey), []),
+    logLevel: attempt('LOG_LEVEL', () => readLogLevel(env.LOG_LEVEL ?? 'info'), 'info'),
+    expectWithin: attempt('EXPECT_WITHIN', () => readExpectWithin(env.EXPECT_WITHIN ?? '15m'), {
+      default: 0,
+      byOperation: {},
+    }),
+  }
+  if (databaseUrl !== null && env.SEAL_KEY === undefined) {
+    problems.push('SEAL_KEY: needed with DATABASE_URL; make one with: openssl rand -base64 32')
+  }
+  if (config.tryOut && !isLoopback(host === 'localhost' ? '127.0.0.1' : host)) {
+    problems.push(
+      `HOST: ${host} can be reached by others, but nothing protects the service: set THINGSPACE_ACCOUNT, ` +
+        'CALLBACK_USERNAME and CALLBACK_PASSWORD (a listener) and API_TOKENS, or listen on 127.0.0.1 to try it out',
+    )
+  }
+  if (problems.length > 0) throw new ConfigError(problems)
+  return config
+}
+
+/** `NAME_FILE` names a file, for instance a mounted secret, that holds the value of `NAME`. */
+function withFiles(environment: Env, problems: string[]): Env {
+  const env: Env = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
+  for (const [name, file] of Object.entries(env)) {
+    const target = name.slice(0, -'_FILE'.length)
+    if (!name.endsWith('_FILE') || file === undefined || !readFromFile.has(target)) continue
+    try {
+      env[target] ??= readFileSync(file, 'utf8').trim()
+    } catch (error) {
+      problems.push(`${name}: the file can't be read (${(error as NodeJS.ErrnoException).code})`)
+    }
+  }
+  return env
+}
+
+const readFromFile = new Set([
+  'DATABASE_URL',
+  'CALLBACK_USERNAME',
+  'CALLBACK_PASSWORD',
+  'CALLBACK_PASSWORD_PREVIOUS',
+  'SEAL_KEY',
+  'SEAL_KEYS_PREVIOUS',
+  'API_TOKENS',
+  'THINGSPACE_KEY',
+  'THINGSPACE_SECRET',
+  'THINGSPACE_USERNAME',
+  'THINGSPACE_PASSWORD',
+])
+
+function readListeners(env: Env): Listener[] {
+  const { THINGSPACE_ACCOUNT, CALLBACK_USERNAME, CALLBACK_PASSWORD } = env
+  const needed = { THINGSPACE_ACCOUNT, CALLBACK_USERNAME, CALLBACK_PASSWORD }
+  const missing = Object.entries(needed).flatMap(([name, value]) => (value === undefined ? [name] : []))
+  if (missing.length === 3) return []
+  if (missing.length > 0) throw new Error(`a listener needs all three; missing: ${missing.join(', ')}`)
+  return [
+    {
+      accountName: THINGSPACE_ACCOUNT ?? '',
+      serviceNames: readList(env.THINGSPACE_SERVICES ?? defaultServices),
+      username: CALLBACK_USERNAME ?? '',
+      password: CALLBACK_PASSWORD ?? '',
+      previousPassword: env.CALLBACK_PASSWORD_PREVIOUS ?? null,
+    },
+  ]
+}
+
+function readList(text: string): string[] {
+  return text
+    .split(',')
+    .map(item => item.trim())
+    .filter(item => item !== '')
+}
+
+function readNumber(text: string, least: number, most: number): number {
+  const value = Number(text)
+  if (!/^\d+$/.test(text) || value < least || value > most) throw new Error(`a whole number from ${least} to ${most}`)
+  return value
+}
+
+function readSwitch(text: string): boolean {
+  if (text !== 'on' && text !== 'off') throw new Error('on or off')
+  return text === 'on'
+}
+
+function readDatabaseUrl(text: string): string {
+  if (!/^postgres(ql)?:\/\//.test(text)) throw new Error('must be like postgres://user:password@host:5432/database')
+  return text
+}
+
+function readAddresses(text: string | undefined): string[] | null {
+  if (text === undefined) return null
+  const list = readList(text)
+  for (const entry of list)
+    if (isIP(entry.split('/')[0] ?? '') === 0) throw new Error(`${entry} is no address or CIDR block`)
+  addressList(list)
+  return list
+}
+
+function readKey(text: string): Buffer {
+  const key = Buffer.from(text, 'base64')
+  if (key.length !== 32) throw new Error('must be the base64 form of 32 bytes; make one with: openssl rand -base64 32')
+  return key
+}
+
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
+
+function readLogLevel(text: string): string {
+  if (!logLevels.includes(text)) throw new Error(`one of ${logLevels.join(', ')}`)
+  return text
+}
+
+/** `15m`, or `15m,download=12h` to give an operation its own time. */
+function readExpectWithin(text: string): ExpectWithin {
+  const expect: ExpectWithin = { default: 15 * 60_000, byOperation: {} }
+  for (const item of readList(text)) {
+    const [first = '', second] = item.split('=')
+    if (second === undefined) expect.default = readDuration(first)
+    else expect.byOperation[first] = readDuration(second)
+  }
+  return expect
+}
+
+function readDuration(text: string): number {
+  const [, amount, unit] = /^(\d{1,6})(ms|s|m|h|d)$/.exec(text.trim()) ?? []
+  const milliseconds = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }[unit ?? '']
+  if (amount === undefined || milliseconds === undefined) throw new Error('a time such as 90s, 15m or 12h')
+  return Number(amount) * milliseconds
+}

@@ -1,0 +1,39 @@
+import { type Kysely, sql } from 'kysely'
+import { rowsOf } from '../database/rows.ts'
+import type { Tables } from '../database/tables.ts'
+import type { Change } from './working-set.ts'
+
+/** Any number, as long as every writer of the feed takes the same. */
+const feedLock = 7_202_611
+
+/**
+ * Appends to the feed. The lock is taken before the numbers are drawn and is held until the commit is visible, so a
+ * reader that has seen a number can never be shown a smaller one later. It costs writers a queue at commit only;
+ * reading below the oldest running transaction would instead let any stalled one hold up every reader.
+ */
+export async function appendChanges(db: Kysely<Tables>, changes: readonly Change[]): Promise<void> {
+  if (changes.length === 0) return
+  const rows = changes.map((change, position) => ({
+    position,
+    kind: change.kind,
+    account_name: change.accountName,
+    request_id: change.requestId,
+    iccid: change.iccid,
+    eid: change.eid,
+    was: change.was,
+    becomes: change.becomes,
+    callback_id: change.callbackId,
+    source: change.source,
+    profile: change.profile,
+  }))
+  await sql`select pg_advisory_xact_lock(${feedLock})`.execute(db)
+  await sql`
+    insert into changes (at, kind, account_name, request_id, iccid, eid, was, becomes, callback_id, source, profile)
+    select statement_timestamp(), kind, account_name, request_id, iccid, eid, was, becomes, callback_id, source, profile
+    from ${rowsOf(
+      rows,
+      `position integer, kind text, account_name text, request_id text, iccid text, eid text, was jsonb,
+       becomes jsonb, callback_id uuid, source text, profile jsonb`,
+    )}
+    order by position`.execute(db)
+}

@@ -1,0 +1,139 @@
+import { type Kysely, sql } from 'kysely'
+import type { Evidence } from '../activations/result.ts'
+import { rowsOf } from '../database/rows.ts'
+import type { ProfilesTable, Tables } from '../database/tables.ts'
+import { comesBefore, type Profile, type ProfileMessage } from '../profiles/profile.ts'
+import type { AddressUpdate } from '../thingspace/read-callback.ts'
+import { profileMessage } from './apply-report.ts'
+import { loadMessages } from './load-messages.ts'
+import { type ActivationState, type Arrival, type ProfileState, profileKey } from './working-set.ts'
+
+export interface ProfileName {
+  accountName: string
+  iccid: string
+}
+
+/**
+ * Locks the profiles that the reports name, and loads all messages of those where a report must be put in before
+ * others that are known already. Locked after the activations and in one order, so that batches can't deadlock.
+ */
+export async function loadProfiles(
+  db: Kysely<Tables>,
+  now: Date,
+  activations: ReadonlyMap<string, ActivationState>,
+  arrivals: readonly Arrival[],
+): Promise<Map<string, ProfileState>> {
+  const coming = messagesByProfile(activations, arrivals)
+  const profiles = await lockProfiles(
+    db,
+    now,
+    [...coming.values()].map(({ name }) => name),
+  )
+  const late = [...coming].flatMap(([key, { name, messages }]) =>
+    anyComesBefore(messages, profiles.get(key)?.profile ?? null) ? [name] : [],
+  )
+  await loadMessagesOf(db, profiles, late)
+  return profiles
+}
+
+export async function lockProfiles(
+  db: Kysely<Tables>,
+  now: Date,
+  names: readonly ProfileName[],
+): Promise<Map<string, ProfileState>> {
+  const profiles = new Map<string, ProfileState>(
+    names.map(name => [profileKey(name.accountName, name.iccid), unknownProfile(name, now)]),
+  )
+  if (names.length === 0) return profiles
+  const { rows } = await sql<ProfilesTable>`
+    select p.* from ${rowsOf(names, '"accountName" text, iccid text')}
+    join profiles p on p.iccid = r.iccid and p.account_name = r."accountName"
+    order by p.iccid, p.account_name
+    for update of p`.execute(db)
+  for (const row of rows) profiles.set(profileKey(row.account_name, row.iccid), profileState(row))
+  return profiles
+}
+
+export async function loadMessagesOf(
+  db: Kysely<Tables>,
+  profiles: ReadonlyMap<string, ProfileState>,
+  names: readonly ProfileName[],
+): Promise<void> {
+  for (const [key, messages] of await loadMessages(db, names)) {
+    const state = profiles.get(key)
+    if (state !== undefined) state.messages = messages
+  }
+}
+
+function messagesByProfile(activations: ReadonlyMap<string, ActivationState>, arrivals: readonly Arrival[]) {
+  const coming = new Map<string, { name: ProfileName; messages: ProfileMessage[] }>()
+  for (const arrival of arrivals) {
+    const { iccid } = arrival.report.identifiers
+    const activation = activations.get(arrival.activationId)
+    if (iccid === null || activation === undefined) continue
+    const name = { accountName: activation.accountName, iccid }
+    const key = profileKey(name.accountName, iccid)
+    const known = coming.get(key) ?? { name, messages: [] }
+    coming.set(key, { name, messages: [...known.messages, profileMessage(activation, arrival)] })
+  }
+  return coming
+}
+
+/** Also true when one of them comes before another of them. */
+function anyComesBefore(messages: readonly ProfileMessage[], known: Profile | null): boolean {
+  const [first, ...rest] = messages
+  if (first === undefined) return false
+  return comesBefore(first, known) || rest.length > 0
+}
+
+function unknownProfile({ accountName, iccid }: ProfileName, now: Date): ProfileState {
+  return {
+    iccid,
+    accountName,
+    profile: null,
+    changedAt: now,
+    confirmedAt: now,
+    version: 0,
+    loadedVersion: 0,
+    messages: null,
+    touched: false,
+  }
+}
+
+function profileState(row: ProfilesTable): ProfileState {
+  return {
+    iccid: row.iccid,
+    accountName: row.account_name,
+    profile: profileOf(row),
+    changedAt: row.changed_at,
+    confirmedAt: row.confirmed_at,
+    version: row.version,
+    loadedVersion: row.version,
+    messages: null,
+    touched: false,
+  }
+}
+
+export function profileOf(row: ProfilesTable): Profile {
+  return {
+    eid: row.eid,
+    imei: row.imei,
+    mdn: row.mdn,
+    msisdn: row.msisdn,
+    state: row.state,
+    profileStatus: row.profile_status,
+    profileRole: row.profile_role,
+    servicePlan: row.service_plan,
+    addressUpdate: row.address_update as AddressUpdate | null,
+    credentialCallbackId: row.credential_callback_id,
+    activationId: row.activation_id,
+    evidence: row.evidence as Evidence,
+    lastWord: {
+      submittedAt: row.spoken_submitted_at,
+      activationId: row.activation_id,
+      final: row.spoken_final,
+      at: row.spoken_at,
+      sourceId: row.spoken_by,
+    },
+  }
+}

@@ -1,0 +1,165 @@
+import { type Kysely, sql } from 'kysely'
+import { faultOf, resultOf, sourceOf } from '../activations/result.ts'
+import { StartOver } from '../database/refusal.ts'
+import { rowsOf } from '../database/rows.ts'
+import type { Tables } from '../database/tables.ts'
+import { appendChanges } from './append-changes.ts'
+import type { ActivationState, ProfileState, TargetState, WorkingSet } from './working-set.ts'
+
+/** Writes what was touched, changes last: their lock is held from there to the commit. */
+export async function saveWorkingSet(db: Kysely<Tables>, set: WorkingSet): Promise<void> {
+  await saveTargets(db, [...set.targets.values()].flat().filter(isTouched))
+  await saveProfiles(db, [...set.profiles.values()].filter(isTouched))
+  await saveActivations(db, [...set.activations.values()].filter(isTouched))
+  await appendChanges(db, set.changes)
+}
+
+function isTouched({ touched }: { touched: boolean }): boolean {
+  return touched
+}
+
+async function saveTargets(db: Kysely<Tables>, targets: readonly TargetState[]): Promise<void> {
+  if (targets.length === 0) return
+  const rows = targets.map(target => ({
+    activation_id: target.activationId,
+    number: target.number,
+    requested: target.requested,
+    eid: target.eid,
+    iccid: target.iccid,
+    imei: target.imei,
+    learned_eid: target.learned.eid,
+    learned_iccid: target.learned.iccid,
+    learned_imei: target.learned.imei,
+    evidence: target.evidence,
+    result: resultOf(target.evidence),
+    fault_code: faultOf(target.evidence).code,
+    fault_message: faultOf(target.evidence).message,
+    source: sourceOf(target.evidence),
+    callbacks: target.callbacks,
+    overdue: target.overdue,
+    first_result_at: target.firstResultAt,
+    settled_at: target.settledAt,
+  }))
+  await sql`
+    insert into targets select * from ${rowsOf(
+      rows,
+      `activation_id bigint, number integer, requested boolean, eid text, iccid text, imei text, learned_eid text,
+       learned_iccid text, learned_imei text, evidence jsonb, result text, fault_code text, fault_message text,
+       source text, callbacks integer, overdue boolean, first_result_at timestamptz, settled_at timestamptz`,
+    )}
+    on conflict (activation_id, number) do update set
+      learned_eid = excluded.learned_eid, learned_iccid = excluded.learned_iccid,
+      learned_imei = excluded.learned_imei, evidence = excluded.evidence, result = excluded.result,
+      fault_code = excluded.fault_code, fault_message = excluded.fault_message, source = excluded.source,
+      callbacks = excluded.callbacks, overdue = excluded.overdue, first_result_at = excluded.first_result_at,
+      settled_at = excluded.settled_at`.execute(db)
+}
+
+async function saveProfiles(db: Kysely<Tables>, states: readonly ProfileState[]): Promise<void> {
+  if (states.length === 0) return
+  const rows = states.flatMap(({ profile, ...state }) =>
+    profile === null
+      ? []
+      : [
+          {
+            iccid: state.iccid,
+            account_name: state.accountName,
+            eid: profile.eid,
+            imei: profile.imei,
+            mdn: profile.mdn,
+            msisdn: profile.msisdn,
+            state: profile.state,
+            profile_status: profile.profileStatus,
+            profile_role: profile.profileRole,
+            service_plan: profile.servicePlan,
+            address_update: profile.addressUpdate,
+            credential_callback_id: profile.credentialCallbackId,
+            activation_id: profile.activationId,
+            evidence: profile.evidence,
+            result: resultOf(profile.evidence),
+            fault_code: faultOf(profile.evidence).code,
+            fault_message: faultOf(profile.evidence).message,
+            source: sourceOf(profile.evidence) ?? 'callback',
+            spoken_submitted_at: profile.lastWord.submittedAt,
+            spoken_final: profile.lastWord.final,
+            spoken_at: profile.lastWord.at,
+            spoken_by: profile.lastWord.sourceId,
+            changed_at: state.changedAt,
+            confirmed_at: state.confirmedAt,
+            version: state.version,
+            loaded_version: state.loadedVersion,
+          },
+        ],
+  )
+  const { rows: saved } = await sql<{ version: number }>`
+    insert into profiles as p (iccid, account_name, eid, imei, mdn, msisdn, state, profile_status, profile_role,
+      service_plan, address_update, credential_callback_id, activation_id, evidence, result, fault_code,
+      fault_message, source, spoken_submitted_at, spoken_final, spoken_at, spoken_by, changed_at, confirmed_at, version)
+    select iccid, account_name, eid, imei, mdn, msisdn, state, profile_status, profile_role,
+      service_plan, address_update, credential_callback_id, activation_id, evidence, result, fault_code,
+      fault_message, source, spoken_submitted_at, spoken_final, spoken_at, spoken_by, changed_at, confirmed_at, version
+    from ${rowsOf(
+      rows,
+      `iccid text, account_name text, eid text, imei text, mdn text, msisdn text, state text, profile_status text,
+       profile_role text, service_plan text, address_update jsonb, credential_callback_id uuid, activation_id bigint,
+       evidence jsonb, result text, fault_code text, fault_message text, source text,
+       spoken_submitted_at timestamptz, spoken_final boolean, spoken_at timestamptz, spoken_by uuid,
+       changed_at timestamptz, confirmed_at timestamptz, version integer, loaded_version integer`,
+    )}
+    where loaded_version = 0
+    order by iccid, account_name
+    on conflict (iccid, account_name) do nothing
+    returning p.version`.execute(db)
+  if (saved.length !== rows.filter(row => row.loaded_version === 0).length) {
+    throw new StartOver('another transaction made one of these profiles first')
+  }
+  await updateProfiles(
+    db,
+    rows.filter(row => row.loaded_version > 0),
+  )
+}
+
+/** These rows are locked since they were loaded. */
+async function updateProfiles(db: Kysely<Tables>, rows: readonly object[]): Promise<void> {
+  if (rows.length === 0) return
+  await sql`
+    update profiles p set
+      eid = r.eid, imei = r.imei, mdn = r.mdn, msisdn = r.msisdn, state = r.state,
+      profile_status = r.profile_status, profile_role = r.profile_role, service_plan = r.service_plan,
+      address_update = r.address_update, credential_callback_id = r.credential_callback_id,
+      activation_id = r.activation_id, evidence = r.evidence, result = r.result, fault_code = r.fault_code,
+      fault_message = r.fault_message, source = r.source, spoken_submitted_at = r.spoken_submitted_at,
+      spoken_final = r.spoken_final, spoken_at = r.spoken_at, spoken_by = r.spoken_by, changed_at = r.changed_at,
+      confirmed_at = r.confirmed_at, version = r.version
+    from ${rowsOf(
+      rows,
+      `iccid text, account_name text, eid text, imei text, mdn text, msisdn text, state text, profile_status text,
+       profile_role text, service_plan text, address_update jsonb, credential_callback_id uuid, activation_id bigint,
+       evidence jsonb, result text, fault_code text, fault_message text, source text,
+       spoken_submitted_at timestamptz, spoken_final boolean, spoken_at timestamptz, spoken_by uuid,
+       changed_at timestamptz, confirmed_at timestamptz, version integer`,
+    )}
+    where p.iccid = r.iccid and p.account_name = r.account_name`.execute(db)
+}
+
+async function saveActivations(db: Kysely<Tables>, activations: readonly ActivationState[]): Promise<void> {
+  if (activations.length === 0) return
+  const rows = activations.map(({ id, settledAt, status, overdue, counts, version }) => ({
+    id,
+    settled_at: settledAt,
+    status,
+    overdue,
+    ...counts,
+    version: version + 1,
+  }))
+  await sql`
+    update activations a set
+      settled_at = r.settled_at, status = r.status, overdue = r.overdue, targets = r.targets, pending = r.pending,
+      warning = r.warning, succeeded = r.succeeded, failed = r.failed, conflict = r.conflict, version = r.version
+    from ${rowsOf(
+      rows,
+      `id bigint, settled_at timestamptz, status text, overdue boolean, targets integer, pending integer,
+       warning integer, succeeded integer, failed integer, conflict integer, version integer`,
+    )}
+    where a.id = r.id`.execute(db)
+}

@@ -1,0 +1,98 @@
+import type { ActivationStatus, Counts } from '../activations/activation-status.ts'
+import type { AskedFor } from '../activations/match-target.ts'
+import type { Evidence, Source } from '../activations/result.ts'
+import type { Profile, ProfileMessage } from '../profiles/profile.ts'
+import type { Identifiers, Report } from '../thingspace/read-callback.ts'
+
+/**
+ * The rows that one transaction works on: loaded under lock, changed in memory by pure rules, saved together.
+ * Receiving, recording an activation, polling and reprocessing all go this way, so they can't come to differ.
+ */
+export interface WorkingSet {
+  /** The database's clock, one time for the whole transaction. */
+  now: Date
+  activations: Map<string, ActivationState>
+  targets: Map<string, TargetState[]>
+  profiles: Map<string, ProfileState>
+  changes: Change[]
+}
+
+export interface ActivationState {
+  id: string
+  accountName: string
+  requestId: string
+  recorded: boolean
+  operation: string
+  submittedAt: Date
+  expectedBy: Date | null
+  settledAt: Date | null
+  status: ActivationStatus
+  overdue: boolean
+  counts: Counts
+  version: number
+  touched: boolean
+}
+
+export interface TargetState extends AskedFor {
+  activationId: string
+  learned: Identifiers
+  evidence: Evidence
+  callbacks: number
+  overdue: boolean
+  firstResultAt: Date | null
+  settledAt: Date | null
+  touched: boolean
+}
+
+export interface ProfileState {
+  iccid: string
+  accountName: string
+  /** null: not known yet */
+  profile: Profile | null
+  changedAt: Date
+  confirmedAt: Date
+  version: number
+  /** The version in the database; 0 for a profile that is new there. A save that finds another one starts over. */
+  loadedVersion: number
+  /** Every message that names it, loaded only where one of them must be put in before others. */
+  messages: ProfileMessage[] | null
+  touched: boolean
+}
+
+/** What one message or poll brings: one report about one target, with where it came from. */
+export interface Arrival {
+  sourceId: string
+  ordinal: number
+  source: Source
+  activationId: string
+  at: Date
+  report: Report
+}
+
+/** One step of a profile, a result or an activation, as the feed shows it. */
+export interface Change {
+  kind: 'profile' | 'result' | 'activation'
+  accountName: string
+  requestId: string | null
+  iccid: string | null
+  eid: string | null
+  was: ChangeValues | null
+  becomes: ChangeValues
+  callbackId: string | null
+  source: Source | 'clock' | 'record'
+  /** For a profile: all of it, after the change. */
+  profile: ProfileSnapshot | null
+}
+
+export type ChangeValues = { [name: string]: string | boolean | null }
+
+export interface ProfileSnapshot {
+  profile: Profile
+  changedAt: Date
+  confirmedAt: Date
+  version: number
+}
+
+export function profileKey(accountName: string, iccid: string): string {
+  return `${accountName} ${iccid}`
+}

@@ -1,0 +1,41 @@
+import { promises as fs } from 'node:fs'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import type { Kysely } from 'kysely'
+import { type Migration, type MigrationProvider, Migrator } from 'kysely/migration'
+
+const folder = path.join(import.meta.dirname, '..', '..', 'migrations')
+
+/** The steps in `migrations/`, by file name. */
+const migrationFiles: MigrationProvider = {
+  async getMigrations() {
+    const files = (await fs.readdir(folder)).filter(file => file.endsWith('.ts'))
+    const steps = files.map(async (file): Promise<[string, Migration]> => {
+      return [path.basename(file, '.ts'), await import(pathToFileURL(path.join(folder, file)).href)]
+    })
+    return Object.fromEntries(await Promise.all(steps))
+  },
+}
+
+function migrator<Tables>(db: Kysely<Tables>): Migrator {
+  return new Migrator({ db, provider: migrationFiles })
+}
+
+/**
+ * Brings the schema up to date and returns the names of the steps that ran. Several processes may start at once: the
+ * migrator takes a lock in the database, so one works and the others find nothing left to do.
+ */
+export async function migrate<Tables>(db: Kysely<Tables>): Promise<string[]> {
+  const { error, results } = await migrator(db).migrateToLatest()
+  if (error !== undefined) {
+    const failed = results?.find(result => result.status === 'Error')?.migrationName
+    throw new Error(`migration ${failed ?? ''} failed; nothing of it was kept`, { cause: error })
+  }
+  return (results ?? []).map(result => result.migrationName)
+}
+
+/** Names of steps that this code has and the database has not. */
+export async function pendingMigrations<Tables>(db: Kysely<Tables>): Promise<string[]> {
+  const steps = await migrator(db).getMigrations()
+  return steps.filter(step => step.executedAt === undefined).map(step => step.name)
+}

@@ -1,0 +1,56 @@
+import { Kysely, PostgresDialect } from 'kysely'
+import pg from 'pg'
+import type { Tables } from './tables.ts'
+
+export interface DatabaseOptions {
+  url: string
+  /** What this pool is for, as PostgreSQL shows it in pg_stat_activity. */
+  name: string
+  connections: number
+  /** Limits in milliseconds, set on every connection: PostgreSQL has none by default, so one locked row could wedge all. */
+  statementTimeoutMs: number
+  lockTimeoutMs: number
+  /** Told of connections that die while they idle; each is dropped and replaced on demand. */
+  onConnectionError: (error: Error) => void
+}
+
+export type Database = Kysely<Tables>
+
+export function openDatabase(options: DatabaseOptions): Database {
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    application_name: options.name,
+    max: options.connections,
+    keepAlive: true,
+    connectionTimeoutMillis: 2_000,
+    statement_timeout: options.statementTimeoutMs,
+    lock_timeout: options.lockTimeoutMs,
+    idle_in_transaction_session_timeout: 5_000,
+    // The server's own limit comes first; this one is for a link that no longer carries the server's answer.
+    query_timeout: options.statementTimeoutMs + 1_000,
+    Client: MortalClient,
+  })
+  // pg-pool takes its own listener off a client that is checked out: a backend that dies while its transaction idles
+  // would end this process (node-postgres #2439). So every client has a listener of its own.
+  pool.on('connect', client => client.on('error', options.onConnectionError))
+  pool.on('error', options.onConnectionError)
+  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+}
+
+/**
+ * A client that dies with its time-out. Otherwise a connection whose link went dead is given back as healthy, and every
+ * later query on it times out too (node-postgres #3399).
+ */
+class MortalClient extends pg.Client {
+  override query: pg.Client['query'] = ((...args: Parameters<pg.Client['query']>) => {
+    const answer = super.query(...args) as unknown
+    if (answer instanceof Promise) answer.catch(error => this.#dieOfTimeout(error))
+    return answer
+  }) as pg.Client['query']
+
+  #dieOfTimeout(error: unknown): void {
+    if (!(error instanceof Error) || error.message !== 'Query read timeout') return
+    const { connection } = this as unknown as { connection: { stream: { destroy(): void } } }
+    connection.stream.destroy()
+  }
+}

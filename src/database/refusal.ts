@@ -1,0 +1,41 @@
+import { AssertionError } from 'node:assert'
+
+/** Thrown inside a transaction that met another one's work: nothing is wrong, it starts over and sees that work. */
+export class StartOver extends Error {
+  override name = 'StartOver'
+}
+
+/** What a failed transaction means for the one who asked for it. */
+export type Refusal =
+  /** Nothing wrong with the work: another try may go through at once. */
+  | 'try-again'
+  /** The server or the link to it is not well: another try needs another connection. */
+  | 'unavailable'
+  /** A lock or a statement took too long: one of the rows is held by somebody. */
+  | 'held'
+  /** The database will not take this content, however often it is tried. */
+  | 'refused'
+
+const ourFaults = [TypeError, RangeError, ReferenceError, SyntaxError, AssertionError]
+const tryAgain = new Set(['40001', '40P01', '23505'])
+const held = new Set(['55P03', '57014'])
+const unavailable = /^(08|53|57P|58|XX|25006|25P0)/
+
+/**
+ * Sorts an error by its SQLSTATE. One without came from the link, for the server never answered; unless it is a fault
+ * of our own code, which the same content would meet again.
+ */
+export function refusalOf(error: unknown): Refusal {
+  if (error instanceof StartOver) return 'try-again'
+  if (ourFaults.some(kind => error instanceof kind)) return 'refused'
+  const code = sqlState(error)
+  if (code === null) return 'unavailable'
+  if (tryAgain.has(code)) return 'try-again'
+  if (held.has(code)) return 'held'
+  return unavailable.test(code) ? 'unavailable' : 'refused'
+}
+
+export function sqlState(error: unknown): string | null {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return null
+  return typeof error.code === 'string' && /^[0-9A-Z]{5}$/.test(error.code) ? error.code : null
+}

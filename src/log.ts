@@ -1,0 +1,40 @@
+import { type Logger, pino } from 'pino'
+import { sqlState } from './database/refusal.ts'
+
+/** One JSON object a line on standard output. */
+export function createLog(level: string): Logger {
+  return pino({
+    level,
+    base: null,
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: label => ({ level: label }) },
+    serializers: { err: describeError, error: describeError },
+  })
+}
+
+/**
+ * What a log line may carry of an error. An allow-list: messages of PostgreSQL and of parsers quote the very values
+ * that must not be logged, as do `detail` and `where`.
+ */
+export function describeError(error: unknown): object {
+  if (!(error instanceof Error)) return { name: typeof error }
+  const { constraint, table } = error as { constraint?: string; table?: string }
+  const cause = error.cause === undefined ? {} : { cause: describeError(error.cause) }
+  return { name: error.name, code: errorCode(error), constraint, table, at: whereFrom(error), ...cause }
+}
+
+function errorCode(error: Error): string | undefined {
+  const { code } = error as { code?: unknown }
+  return sqlState(error) ?? (typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,60}$/.test(code) ? code : undefined)
+}
+
+/** Our own frames only: a stack's first lines repeat the message. */
+function whereFrom(error: Error): string[] {
+  const frames = error.stack?.split('\n').filter(line => /^\s+at .*[/\\]src[/\\]/.test(line)) ?? []
+  return frames.slice(0, 4).map(frame =>
+    frame
+      .trim()
+      .replace(/^at /, '')
+      .replace(/file:\/\/\S*?[/\\]src[/\\]/, 'src/'),
+  )
+}

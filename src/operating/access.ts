@@ -1,0 +1,56 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { FastifyRequest } from 'fastify'
+import { HttpError } from './http-error.ts'
+
+export const scopes = ['read', 'activate', 'operate', 'credentials', 'metrics'] as const
+export type Scope = (typeof scopes)[number]
+
+export interface ApiToken {
+  name: string
+  scopes: Scope[]
+  /** `['*']` is all. */
+  accounts: string[]
+  digest: Buffer
+}
+
+/** What the bearer of a request may see. */
+export interface Access {
+  name: string
+  accounts: Accounts
+  scopes: readonly Scope[]
+}
+
+export type Accounts = '*' | readonly string[]
+
+export const everything: Access = { name: 'try-out', accounts: '*', scopes }
+
+/** The access of the token in `Authorization: Bearer`. Throws 401 without a valid one, 403 without the scope. */
+export function authorize(tokens: readonly ApiToken[], authorization: string | undefined, scope: Scope): Access {
+  const [, secret] = /^Bearer +(\S+)$/i.exec(authorization ?? '') ?? []
+  if (secret === undefined) throw new HttpError(401, 'send a token: Authorization: Bearer <token>')
+  const digest = createHash('sha256').update(secret).digest()
+  const token = tokens.reduce<ApiToken | null>(
+    (found, candidate) => (timingSafeEqual(candidate.digest, digest) ? candidate : found),
+    null,
+  )
+  if (token === null) throw new HttpError(401, 'the token is not known, or was revoked')
+  if (!token.scopes.includes(scope)) throw new HttpError(403, `the token lacks the scope ${scope}`)
+  return { name: token.name, accounts: token.accounts.includes('*') ? '*' : token.accounts, scopes: token.scopes }
+}
+
+export function maySee(accounts: Accounts, accountName: string): boolean {
+  return accounts === '*' || accounts.includes(accountName)
+}
+
+const granted = new WeakMap<FastifyRequest, Access>()
+
+export function grant(request: FastifyRequest, access: Access): void {
+  granted.set(request, access)
+}
+
+/** What was granted to this request. A route that was not guarded gets nothing. */
+export function accessOf(request: FastifyRequest): Access {
+  const access = granted.get(request)
+  if (access === undefined) throw new HttpError(401, 'send a token: Authorization: Bearer <token>')
+  return access
+}

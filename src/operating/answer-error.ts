@@ -1,0 +1,87 @@
+import type { Socket } from 'node:net'
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { errorReply, HttpError } from './http-error.ts'
+
+/** Every error in the one form. A 5xx says nothing of the inside; the log says where it came from. */
+export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  const { statusCode, message, headers } = toAnswer(error)
+  if (statusCode >= 500) request.log.error({ err: error, statusCode }, 'failed')
+  reply
+    .code(statusCode)
+    .headers({ 'x-request-id': request.id, ...headers })
+    .type('application/json; charset=utf-8')
+  reply.serializer(JSON.stringify)
+  reply.send(errorReply(statusCode, message))
+}
+
+export function answerNotFound(_request: FastifyRequest, reply: FastifyReply): void {
+  reply.code(404).send(errorReply(404, 'not found'))
+}
+
+/** For what is not even a request: there is no reply to use, only the socket. */
+export function answerUnreadableRequest(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return
+  const [status, reason, message] = unreadable.get(error.code ?? '') ?? [400, 'Bad Request', 'not an HTTP request']
+  const body = JSON.stringify(errorReply(status, message))
+  socket.end(
+    `HTTP/1.1 ${status} ${reason}\r\ncontent-type: application/json; charset=utf-8\r\n` +
+      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+  )
+}
+
+const unreadable = new Map<string, [number, string, string]>([
+  ['HPE_HEADER_OVERFLOW', [431, 'Request Header Fields Too Large', 'the headers are too large']],
+  ['ERR_HTTP_REQUEST_TIMEOUT', [408, 'Request Timeout', 'the request took too long to arrive']],
+])
+
+interface Answer {
+  statusCode: number
+  message: string
+  headers: Record<string, string>
+}
+
+function toAnswer(error: unknown): Answer {
+  if (error instanceof HttpError) {
+    const { statusCode, message, headers } = error
+    return { statusCode, message, headers: statusCode === 401 ? { 'www-authenticate': 'Bearer', ...headers } : headers }
+  }
+  const { validation, validationContext, code, statusCode = 500 } = error as Partial<FastifyError>
+  if (validation !== undefined) return plain(400, validationMessage(validation, validationContext))
+  if (statusCode >= 400 && statusCode < 500)
+    return plain(statusCode, frameworkMessages.get(code ?? '') ?? 'bad request')
+  if (statusCode === 503) return { ...plain(503, 'not available now'), headers: { 'retry-after': '1' } }
+  return plain(500, 'internal error; the log of the service has more under this x-request-id')
+}
+
+function plain(statusCode: number, message: string): Answer {
+  return { statusCode, message, headers: {} }
+}
+
+/** Fastify's own messages may quote what was sent. */
+const frameworkMessages = new Map([
+  ['FST_ERR_CTP_BODY_TOO_LARGE', 'the body is too large'],
+  ['FST_ERR_CTP_INVALID_MEDIA_TYPE', 'send the body as application/json'],
+  ['FST_ERR_CTP_EMPTY_JSON_BODY', 'the body is empty'],
+  ['FST_ERR_CTP_INVALID_JSON_BODY', 'the body is not valid JSON'],
+  ['FST_ERR_CTP_INVALID_CONTENT_LENGTH', 'the body is not as long as Content-Length says'],
+  ['FST_ERR_BAD_URL', 'the URL is malformed'],
+])
+
+const places: Record<string, string> = { querystring: 'query parameter', params: 'path parameter', body: 'body' }
+
+/** Names the field and what it must be, never its value. */
+function validationMessage(validation: NonNullable<FastifyError['validation']>, context: string | undefined): string {
+  const [first] = validation
+  const place = places[context ?? ''] ?? context ?? 'request'
+  if (first === undefined) return `${place}: not valid`
+  const path = first.instancePath.slice(1).replaceAll('/', '.')
+  const { additionalProperties, requiredProperties } = first.params as {
+    additionalProperties?: string[]
+    requiredProperties?: string[]
+  }
+  if (additionalProperties !== undefined)
+    return `${place}: ${[path, ...additionalProperties.slice(0, 3)].filter(Boolean).join('.')} is not known`
+  if (requiredProperties !== undefined)
+    return `${place}: ${[path, requiredProperties[0]].filter(Boolean).join('.')} is missing`
+  return `${place}: ${path} ${first.message ?? 'is not valid'}`.replace(/\s+/g, ' ')
+}

@@ -1,0 +1,24 @@
+import Type, { type Static } from 'typebox'
+
+/** The one error form, the carrier's own ([DOC], seed): for every 4xx and 5xx. */
+export const ErrorReply = Type.Object(
+  { errorCode: Type.String(), errorMessage: Type.String() },
+  { $id: 'Error', title: 'Error', examples: [{ errorCode: '404', errorMessage: 'not found' }] },
+)
+export type ErrorReply = Static<typeof ErrorReply>
+
+/** An answer that is an error. The message is for the caller: nothing secret, nothing of the inside. */
+export class HttpError extends Error {
+  override name = 'HttpError'
+  readonly statusCode: number
+  readonly headers: Record<string, string>
+  constructor(statusCode: number, message: string, headers: Record<string, string> = {}) {
+    super(message)
+    this.statusCode = statusCode
+    this.headers = headers
+  }
+}
+
+export function errorReply(statusCode: number, errorMessage: string): ErrorReply {
+  return { errorCode: String(statusCode), errorMessage }
+}

@@ -1,0 +1,128 @@
+import { performance } from 'node:perf_hooks'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
+import Type from 'typebox'
+import { v7 as uuidv7 } from 'uuid'
+import { type AddressList, isLoopback } from '../operating/address-list.ts'
+import { ErrorReply, HttpError } from '../operating/http-error.ts'
+import { readJsonMessage } from '../thingspace/json-message.ts'
+import { type CallbackWriter, StoreBusy, StoreUnavailable } from './callback-writer.ts'
+import { isAuthentic, type ListenerCredentials } from './listener-credentials.ts'
+import type { StoredCallback } from './store-callbacks.ts'
+
+export interface CallbackRouteOptions {
+  writer: CallbackWriter
+  allowedSources: AddressList
+  /** The listener of an account and service; null when there is none. */
+  findListener: (accountName: string, serviceName: string) => ListenerCredentials | null
+  /** Without any listener: callbacks from loopback need no credentials. */
+  tryOut: boolean
+  bodyLimit: number
+}
+
+const Params = Type.Object({ accountName: Type.String(), serviceName: Type.String() })
+
+const Accepted = Type.Object({
+  callbackId: Type.String({ description: 'of the stored callback; a repeated message has the id of the first one' }),
+  verdict: Type.Enum(['applied', 'unchanged', 'repeated', 'unmatched', 'other', 'quarantined']),
+})
+
+/**
+ * `POST /callbacks/{accountName}/{serviceName}`: one message from ThingSpace. Checked in this order, the body unread
+ * until the first two hold: source address, listener, size, JSON, credentials, shape. Then stored, then answered: a
+ * 200 means committed. Whatever is wrong with a sender is answered with one and the same 403.
+ */
+export const callbackRoute: FastifyPluginAsyncTypebox<CallbackRouteOptions> = async (app, options) => {
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: options.bodyLimit }, (_request, body, done) => {
+    done(null, body)
+  })
+
+  app.route({
+    method: 'POST',
+    url: '/callbacks/:accountName/:serviceName',
+    bodyLimit: options.bodyLimit,
+    schema: {
+      summary: 'Receive one ThingSpace callback',
+      description: 'The body is taken as JSON whatever the content type says. Credentials stand in the body.',
+      tags: ['callbacks'],
+      params: Params,
+      response: {
+        200: Accepted,
+        400: ErrorReply,
+        403: ErrorReply,
+        413: ErrorReply,
+        415: ErrorReply,
+        503: ErrorReply,
+      },
+    },
+    onRequest: async request => {
+      if (!options.allowedSources.has(request.ip)) throw notAccepted()
+      if (!isAddressed(options, request)) throw notAccepted()
+      if (request.headers['content-encoding'] !== undefined) {
+        throw new HttpError(415, 'send the body as it is, without Content-Encoding')
+      }
+      // Fastify would refuse a content type that it can't parse; here it says nothing that matters.
+      request.headers['content-type'] = 'application/json'
+    },
+    handler: async request => {
+      const started = performance.now()
+      const stored = await receive(options, request)
+      request.log.info(
+        {
+          callbackId: stored.callbackId,
+          verdict: stored.verdict,
+          service: request.params.serviceName,
+          ms: since(started),
+        },
+        'callback',
+      )
+      return stored
+    },
+  })
+}
+
+type CallbackRequest = Pick<FastifyRequest, 'ip' | 'params' | 'body'>
+
+async function receive(options: CallbackRouteOptions, request: CallbackRequest): Promise<StoredCallback> {
+  const { accountName, serviceName } = request.params as { accountName: string; serviceName: string }
+  const bytes = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
+  const json = readJsonMessage(bytes)
+  if (!json.ok) throw new HttpError(400, json.problem)
+  const listener = options.findListener(accountName, serviceName)
+  const authentic = listener === null ? mayGoWithout(options, request.ip) : isAuthentic(listener, json)
+  if (!authentic) throw notAccepted()
+  return store(options.writer, { id: uuidv7(), accountName, serviceName, bytes, json })
+}
+
+async function store(writer: CallbackWriter, message: Parameters<CallbackWriter['store']>[0]): Promise<StoredCallback> {
+  try {
+    return await writer.store(message)
+  } catch (error) {
+    if (error instanceof StoreBusy || error instanceof StoreUnavailable) {
+      throw new HttpError(503, 'the callback could not be stored now; send it again', { 'retry-after': '1' })
+    }
+    throw error
+  }
+}
+
+const sane = /^[A-Za-z0-9._-]{1,64}$/
+
+function isAddressed(options: CallbackRouteOptions, request: Pick<FastifyRequest, 'ip' | 'params'>): boolean {
+  const { accountName, serviceName } = request.params as { accountName: string; serviceName: string }
+  if (!sane.test(accountName) || !sane.test(serviceName)) return false
+  return options.findListener(accountName, serviceName) !== null || mayGoWithout(options, request.ip)
+}
+
+function mayGoWithout({ tryOut }: CallbackRouteOptions, address: string): boolean {
+  return tryOut && isLoopback(address)
+}
+
+/** One answer for a wrong address, an unknown listener and wrong credentials: it tells a stranger nothing. */
+function notAccepted(): HttpError {
+  return new HttpError(403, 'not accepted')
+}
+
+function since(started: number): number {
+  return Math.round((performance.now() - started) * 10) / 10
+}

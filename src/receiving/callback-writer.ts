@@ -1,0 +1,188 @@
+import type { Database } from '../database/pool.ts'
+import { type Refusal, refusalOf, sqlState } from '../database/refusal.ts'
+import {
+  type Authentic,
+  type IncomingCallback,
+  type Keys,
+  prepareCallback,
+  quarantineCallback,
+} from './incoming-callback.ts'
+import { type StoredCallback, storeCallbacks } from './store-callbacks.ts'
+
+export interface CallbackWriter {
+  /**
+   * Resolves once the callback and its effect are committed. Rejects with `StoreBusy` at once when too many wait, with
+   * `StoreUnavailable` when it was not committed in time; the outcome is then unknown, and a repeat is harmless.
+   */
+  store(message: Authentic): Promise<StoredCallback>
+  /** Callbacks that wait or are being written. */
+  depth(): number
+  /** Resolves when nothing waits any more. */
+  drained(): Promise<void>
+}
+
+export class StoreBusy extends Error {
+  override name = 'StoreBusy'
+}
+
+export class StoreUnavailable extends Error {
+  override name = 'StoreUnavailable'
+}
+
+export interface WriterOptions {
+  /** null until the database was reached for the first time. */
+  keys: () => Keys | null
+  /** Transactions under way at once: while one commits, the next one is prepared. */
+  transactions?: number
+  /** Callbacks in one transaction at most. */
+  batch?: number
+  /** Callbacks that may wait. */
+  queue?: number
+  /** Milliseconds until a callback that is not committed is answered with 503. */
+  patienceMs?: number
+  onRetry?: (refusal: Refusal, error: unknown, callbacks: number) => void
+}
+
+interface Waiting {
+  message: Authentic
+  prepared: IncomingCallback | null
+  givenUp: boolean
+  resolve: (stored: StoredCallback) => void
+  reject: (error: Error) => void
+}
+
+const heldPauseMs = 100
+
+/**
+ * One writer for all connections: callbacks that arrive while a transaction is under way share the next one, so the
+ * cost of a commit is divided by as many as wait. One that the database refuses is found by halving its batch, and
+ * quarantined; its neighbours are stored.
+ */
+export function createCallbackWriter(db: Database, options: WriterOptions): CallbackWriter {
+  const { keys, transactions = 2, batch: largestBatch = 256, queue: longestQueue = 5_000, patienceMs = 1_800 } = options
+  const waiting: Waiting[] = []
+  const whenDrained: (() => void)[] = []
+  let inTransaction = 0
+  let inHand = 0
+  let setAside = 0
+
+  function store(message: Authentic): Promise<StoredCallback> {
+    if (waiting.length >= longestQueue) return Promise.reject(new StoreBusy('too many callbacks wait to be stored'))
+    return new Promise((resolve, reject) => {
+      const entry: Waiting = { message, prepared: null, givenUp: false, resolve, reject }
+      const timer = setTimeout(() => {
+        entry.givenUp = true
+        reject(new StoreUnavailable('the callback was not committed in time'))
+      }, patienceMs)
+      entry.resolve = stored => {
+        clearTimeout(timer)
+        resolve(stored)
+      }
+      entry.reject = error => {
+        clearTimeout(timer)
+        reject(error)
+      }
+      waiting.push(entry)
+      work()
+    })
+  }
+
+  function work(): void {
+    while (inTransaction < transactions && waiting.length > 0) {
+      const batch = waiting.splice(0, largestBatch).filter(entry => !entry.givenUp)
+      if (batch.length === 0) {
+        tellDrained()
+        continue
+      }
+      inTransaction += 1
+      inHand += batch.length
+      void writeBatch(batch).finally(() => {
+        inTransaction -= 1
+        inHand -= batch.length
+        work()
+        tellDrained()
+      })
+    }
+  }
+
+  function tellDrained(): void {
+    if (depth() === 0) for (const drained of whenDrained.splice(0)) drained()
+  }
+
+  async function writeBatch(batch: readonly Waiting[]): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      const wanted = batch.filter(entry => !entry.givenUp)
+      if (wanted.length === 0) return
+      try {
+        return answer(wanted, await writeOnce(wanted))
+      } catch (error) {
+        const refusal = refusalOf(error)
+        options.onRetry?.(refusal, error, wanted.length)
+        if (refusal === 'refused' || refusal === 'held') return writeApart(wanted, refusal, error)
+        if (refusal === 'unavailable' || attempt > 5) await pause(Math.min(25 * 2 ** attempt, 400))
+      }
+    }
+  }
+
+  async function writeOnce(batch: readonly Waiting[]): Promise<StoredCallback[]> {
+    const known = keys()
+    if (known === null) throw new StoreUnavailable('the database was not reached yet')
+    const incoming = batch.map(entry => {
+      entry.prepared ??= prepareCallback(entry.message, known)
+      return entry.prepared
+    })
+    return db.transaction().execute(trx => storeCallbacks(trx, incoming))
+  }
+
+  async function writeApart(batch: readonly Waiting[], refusal: 'refused' | 'held', error: unknown): Promise<void> {
+    const [only] = batch
+    if (only !== undefined && batch.length === 1) return writeAlone(only, refusal, error)
+    const half = Math.ceil(batch.length / 2)
+    await writeBatch(batch.slice(0, half))
+    await writeBatch(batch.slice(half))
+  }
+
+  async function writeAlone(entry: Waiting, refusal: 'refused' | 'held', error: unknown): Promise<void> {
+    const known = keys()
+    if (refusal === 'held') return setAsideFor(heldPauseMs, entry)
+    const isQuarantined = entry.prepared?.reading.kind === 'unreadable'
+    if (isQuarantined || known === null) {
+      return entry.reject(new StoreUnavailable('the database would not take the callback', { cause: error }))
+    }
+    const reason = `could be read but not applied (${sqlState(error) ?? (error as Error).name})`
+    entry.prepared = quarantineCallback(entry.message, reason, known)
+    return writeBatch([entry])
+  }
+
+  /** Somebody holds a row it needs: it waits outside of a transaction, so that others can go on. */
+  function setAsideFor(ms: number, entry: Waiting): void {
+    setAside += 1
+    setTimeout(() => {
+      setAside -= 1
+      waiting.push(entry)
+      work()
+    }, ms)
+  }
+
+  function depth(): number {
+    return waiting.length + inHand + setAside
+  }
+
+  return {
+    store,
+    depth,
+    drained: () => (depth() === 0 ? Promise.resolve() : new Promise(resolve => whenDrained.push(resolve))),
+  }
+}
+
+function answer(batch: readonly Waiting[], stored: readonly StoredCallback[]): void {
+  batch.forEach((entry, at) => {
+    const callback = stored[at]
+    if (callback === undefined) entry.reject(new StoreUnavailable('the callback was left without an answer'))
+    else entry.resolve(callback)
+  })
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, ms))
+}

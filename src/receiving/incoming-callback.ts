@@ -1,0 +1,70 @@
+import type { Sealer } from '../secrets/sealer.ts'
+import { fingerprint } from '../thingspace/fingerprint.ts'
+import type { JsonMessage } from '../thingspace/json-message.ts'
+import { type Reading, readCallback } from '../thingspace/read-callback.ts'
+import { takeSecretsOut } from '../thingspace/secrets-in-callback.ts'
+
+/** An authentic message, read and with its secrets sealed: what the writer takes. */
+export interface IncomingCallback {
+  id: string
+  accountName: string
+  serviceName: string
+  fingerprint: string
+  reading: Reading
+  /** JSON text without secrets; null when only the exact bytes are kept. */
+  body: string | null
+  sealed: Buffer | null
+  sealKeyId: string | null
+}
+
+export interface Authentic {
+  id: string
+  accountName: string
+  serviceName: string
+  bytes: Buffer
+  json: Extract<JsonMessage, { ok: true }>
+}
+
+export interface Keys {
+  sealer: Sealer
+  fingerprintKey: Buffer
+}
+
+/** From an authentic message to what is stored of it. Pure, but for the random part of sealing. */
+export function prepareCallback(message: Authentic, keys: Keys): IncomingCallback {
+  const reading = readCallback(message.json)
+  return reading.kind === 'unreadable' ? keepBytes(message, reading, keys) : keepBody(message, reading, keys)
+}
+
+/** For a message that can be read but that the database will not take: as unreadable, so that nothing is lost. */
+export function quarantineCallback(message: Authentic, reason: string, keys: Keys): IncomingCallback {
+  const { requestId, callbackCount } = readCallback(message.json)
+  return keepBytes(message, { kind: 'unreadable', requestId, callbackCount, reason }, keys)
+}
+
+/** What sealed parts of a callback are bound to. */
+export function callbackSeal(callbackId: string): string {
+  return `callback:${callbackId}`
+}
+
+function keepBody(message: Authentic, reading: Reading, keys: Keys): IncomingCallback {
+  const { body, secrets } = takeSecretsOut(message.json.message)
+  const sealed =
+    secrets === null ? null : keys.sealer.seal(Buffer.from(JSON.stringify(secrets)), callbackSeal(message.id))
+  return { ...common(message, reading, keys), body, sealed: sealed?.sealed ?? null, sealKeyId: sealed?.keyId ?? null }
+}
+
+function keepBytes(message: Authentic, reading: Reading, keys: Keys): IncomingCallback {
+  const { sealed, keyId } = keys.sealer.seal(message.bytes, callbackSeal(message.id))
+  return { ...common(message, reading, keys), body: null, sealed, sealKeyId: keyId }
+}
+
+function common({ id, accountName, serviceName, json, bytes }: Authentic, reading: Reading, keys: Keys) {
+  return {
+    id,
+    accountName,
+    serviceName,
+    reading,
+    fingerprint: fingerprint(keys.fingerprintKey, accountName, json, bytes),
+  }
+}

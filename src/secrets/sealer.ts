@@ -1,0 +1,52 @@
+import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
+
+export interface Sealed {
+  sealed: Buffer
+  keyId: string
+}
+
+export interface Sealer {
+  /** AES-256-GCM under the current key. `boundTo` names the row: sealed bytes moved to another row do not open. */
+  seal(plain: Buffer, boundTo: string): Sealed
+  /** Throws `CannotOpen` when the key is gone, the row is another one, or the bytes were changed. */
+  open(sealed: Buffer, keyId: string, boundTo: string): Buffer
+  currentKeyId: string
+}
+
+export class CannotOpen extends Error {
+  override name = 'CannotOpen'
+}
+
+const nonceBytes = 12
+const tagBytes = 16
+
+/** Keys are 32 bytes each: the first seals, all open. */
+export function createSealer(current: Buffer, previous: readonly Buffer[] = []): Sealer {
+  const keys = new Map([current, ...previous].map(key => [keyIdOf(key), key]))
+  const currentKeyId = keyIdOf(current)
+  return {
+    currentKeyId,
+    seal(plain, boundTo) {
+      const nonce = randomBytes(nonceBytes)
+      const cipher = createCipheriv('aes-256-gcm', current, nonce).setAAD(Buffer.from(boundTo))
+      const body = Buffer.concat([cipher.update(plain), cipher.final()])
+      return { sealed: Buffer.concat([nonce, cipher.getAuthTag(), body]), keyId: currentKeyId }
+    },
+    open(sealed, keyId, boundTo) {
+      const key = keys.get(keyId)
+      if (key === undefined) throw new CannotOpen(`no key with id ${keyId}: add it to SEAL_KEYS_PREVIOUS`)
+      const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, nonceBytes))
+      decipher.setAAD(Buffer.from(boundTo)).setAuthTag(sealed.subarray(nonceBytes, nonceBytes + tagBytes))
+      try {
+        return Buffer.concat([decipher.update(sealed.subarray(nonceBytes + tagBytes)), decipher.final()])
+      } catch (cause) {
+        throw new CannotOpen('the sealed bytes were changed, or belong to another row', { cause })
+      }
+    },
+  }
+}
+
+/** Tells keys apart without telling anything of the key. */
+export function keyIdOf(key: Buffer): string {
+  return createHash('sha256').update('seal key id\n').update(key).digest('hex').slice(0, 12)
+}

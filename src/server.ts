@@ -1,0 +1,40 @@
+import { type Config, ConfigError, readConfig } from './config.ts'
+import { createLog } from './log.ts'
+import { greet } from './operating/greet.ts'
+import { startService } from './service.ts'
+
+/** Past this the process leaves with what it has: the contract says 10 seconds. */
+const leaveWithinMs = 9_000
+
+const config = configOrLeave()
+const log = createLog(config.logLevel)
+let leaving = false
+
+try {
+  const service = await startService(config, log)
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => leave(signal))
+  await greet(config, service, log)
+
+  async function leave(signal: string): Promise<void> {
+    if (leaving) return
+    leaving = true
+    log.info({ signal }, 'leaving: nothing new is taken, what is under way is finished')
+    setTimeout(() => process.exit(0), leaveWithinMs).unref()
+    await service.close()
+    process.exit(0)
+  }
+} catch (error) {
+  log.fatal({ err: error }, 'could not start')
+  process.stderr.write(`${(error as Error).message}\n`)
+  process.exit(1)
+}
+
+function configOrLeave(): Config {
+  try {
+    return readConfig(process.env)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    process.stderr.write(`${error.message}\n`)
+    process.exit(1)
+  }
+}

@@ -1,0 +1,99 @@
+import type { AddressInfo } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import type { Logger } from 'pino'
+import { takeInbox } from './activations/take-inbox.ts'
+import { createApp } from './app.ts'
+import type { Config } from './config.ts'
+import { openStore } from './database/open-store.ts'
+import { openDatabase } from './database/pool.ts'
+import { databaseProblems } from './database/readiness.ts'
+import { createCallbackWriter } from './receiving/callback-writer.ts'
+import { loadFingerprintKey } from './secrets/fingerprint-key.ts'
+import { createSealer } from './secrets/sealer.ts'
+import { tryOutSealKey } from './secrets/try-out-seal-key.ts'
+
+export interface Service {
+  /** Where it listens, for instance `http://127.0.0.1:3000`. */
+  url: string
+  databaseUrl: string
+  /** Resolves once the database was reached and its schema is current. */
+  opened: Promise<void>
+  /** Takes nothing new, finishes what is under way, lets go of everything. */
+  close(): Promise<void>
+}
+
+/** Puts the parts together. Listens at once, also while the database is still away: then it is alive, not ready. */
+export async function startService(config: Config, log: Logger): Promise<Service> {
+  const embedded = config.databaseUrl === null ? await startEmbedded(config, log) : null
+  const url = config.databaseUrl ?? embedded?.url ?? ''
+  const sealer = createSealer(config.sealKey ?? (await tryOutSealKey(config.dataDir)), config.sealKeysPrevious)
+  const onConnectionError = (error: Error) => log.warn({ err: error }, 'a database connection was lost')
+
+  // Two pools, so that receiving is never starved by queries.
+  const receiving = openDatabase({
+    url,
+    name: 'thingspace receiving',
+    connections: 3,
+    statementTimeoutMs: 1_500,
+    lockTimeoutMs: 250,
+    onConnectionError,
+  })
+  const asking = openDatabase({
+    url,
+    name: 'thingspace asking',
+    connections: 8,
+    statementTimeoutMs: 30_000,
+    lockTimeoutMs: 5_000,
+    onConnectionError,
+  })
+
+  let fingerprintKey: Buffer | null = null
+  let closing = false
+  const writer = createCallbackWriter(receiving, {
+    keys: () => (fingerprintKey === null ? null : { sealer, fingerprintKey }),
+    onRetry: (refusal, error, callbacks) =>
+      log.warn({ refusal, err: error, callbacks }, 'a transaction did not go through'),
+  })
+  const app = await createApp({
+    config,
+    log,
+    db: asking,
+    writer,
+    findProblems: async () => (closing ? ['shutting down'] : databaseProblems(asking)),
+  })
+  const inbox = takeInbox(asking, config.expectWithin, log)
+  const opened = openStore(asking, { migrate: config.migrate, log, isClosing: () => closing }).then(async () => {
+    if (closing) return
+    fingerprintKey = await loadFingerprintKey(asking, sealer)
+    inbox.start()
+  })
+  const listening = await listen(app, config)
+
+  return {
+    url: listening,
+    databaseUrl: url,
+    opened,
+    async close() {
+      closing = true
+      await inbox.stop()
+      await app.close()
+      await writer.drained()
+      await opened.catch(() => undefined)
+      await Promise.all([receiving.destroy(), asking.destroy()])
+      await embedded?.stop()
+    },
+  }
+}
+
+async function listen(app: FastifyInstance, { host, port }: Config): Promise<string> {
+  await app.listen({ host, port })
+  const { port: bound } = app.server.address() as AddressInfo
+  return `http://${host.includes(':') ? `[${host}]` : host}:${bound}`
+}
+
+/** Loaded only when it is needed: a production install does not carry it. */
+async function startEmbedded({ dataDir }: Config, log: Logger) {
+  const { startEmbeddedPostgres } = await import('./database/embedded.ts')
+  log.info({ dataDir }, 'starting the embedded PostgreSQL; set DATABASE_URL to use another one')
+  return startEmbeddedPostgres({ dataDir, log: line => log.info(line) })
+}

@@ -1,0 +1,229 @@
+import {
+  AmbiguousField,
+  type Callback,
+  callbackShape,
+  type DeviceId,
+  foldCallback,
+  isObject,
+  type ProfileResponse,
+} from './callback.ts'
+import { isFinalFault } from './fault.ts'
+import { type Identifier, isIdentifierKind, normalIdentifier, normalKind } from './identifiers.ts'
+import type { JsonMessage, JsonObject } from './json-message.ts'
+
+/** What one message says of one profile or device. `warning` is not final: a later message says how it ended. */
+export type ReportedResult = 'warning' | 'succeeded' | 'failed'
+
+export interface Identifiers {
+  eid: string | null
+  iccid: string | null
+  imei: string | null
+}
+
+export interface ProfileFacts {
+  mdn: string | null
+  msisdn: string | null
+  state: string | null
+  profileStatus: string | null
+  profileRole: string | null
+  servicePlan: string | null
+  addressUpdate: AddressUpdate | null
+  hasCredential: boolean
+}
+
+export interface AddressUpdate {
+  status: string | null
+  code: string | null
+  description: string | null
+}
+
+export interface Report {
+  identifiers: Identifiers
+  result: ReportedResult
+  faultCode: string | null
+  faultMessage: string | null
+  facts: ProfileFacts
+}
+
+export type Reading =
+  | { kind: 'reports'; requestId: string; callbackCount: number | null; reports: Report[]; reason: string | null }
+  | { kind: 'other'; requestId: string; callbackCount: number | null; reason: string }
+  | { kind: 'unreadable'; requestId: string | null; callbackCount: number | null; reason: string }
+
+/**
+ * Their words to ours. Never throws for what a message holds: what can't be read is `unreadable` with a reason that
+ * quotes nothing of the message.
+ */
+export function readCallback(json: Extract<JsonMessage, { ok: true }>): Reading {
+  const folded = foldOrReason(json.message)
+  if (typeof folded === 'string') return unreadable({}, folded)
+  if (json.defects.length > 0) return unreadable(folded, json.defects.join(', '))
+  if (!callbackShape.Check(folded)) return unreadable(folded, shapeProblem(folded))
+
+  const callbackCount = readCounter(folded)
+  const { requestId } = folded
+  const foreignKind = otherKind(json.message, folded)
+  if (foreignKind !== null) return { kind: 'other', requestId, callbackCount, reason: foreignKind }
+
+  const status = readStatus(folded)
+  const reports = readReports(folded, status.result)
+  if (reports.length === 0) return { kind: 'other', requestId, callbackCount, reason: 'names no device' }
+  return { kind: 'reports', requestId, callbackCount, reports, reason: status.reason }
+}
+
+/** The identifiers at the top of a message, in normal form, for showing it. */
+export function readDeviceIds(message: JsonObject): Identifier[] {
+  const folded = foldOrReason(message)
+  if (typeof folded === 'string' || !Array.isArray(folded.deviceIds)) return []
+  return folded.deviceIds.flatMap(entry =>
+    isObject(entry) && typeof entry.kind === 'string' && typeof entry.id === 'string'
+      ? [{ kind: normalKind(entry.kind), id: normalIdentifier(normalKind(entry.kind), entry.id) }]
+      : [],
+  )
+}
+
+function foldOrReason(message: JsonObject): JsonObject | string {
+  try {
+    return foldCallback(message)
+  } catch (error) {
+    if (error instanceof AmbiguousField) return error.message
+    throw error
+  }
+}
+
+function unreadable(folded: JsonObject, reason: string): Reading {
+  const { requestId } = folded
+  const sane = typeof requestId === 'string' && /^[A-Za-z0-9-]{3,64}$/.test(requestId)
+  return { kind: 'unreadable', requestId: sane ? requestId : null, callbackCount: readCounter(folded), reason }
+}
+
+/** Names the first field that has the wrong type, by our spelling of its path; never its value. */
+function shapeProblem(folded: JsonObject): string {
+  const [first] = callbackShape.Errors(folded)
+  const path = first?.instancePath.replaceAll('/', '.').slice(1)
+  if (folded.requestId === undefined) return 'has no requestId'
+  return `has an unexpected type at ${path === undefined || path === '' ? 'its top' : path}`
+}
+
+/** How often this message was sent, as the carrier counts it [CONFLICT]; a number or a string [EX]. Null: not told. */
+function readCounter(folded: JsonObject): number | null {
+  const nested = Array.isArray(folded.deviceResponse) ? folded.deviceResponse[0] : undefined
+  const value = folded.callbackCount ?? (isObject(nested) ? nested.callbackCount : undefined)
+  const count = typeof value === 'string' && /^\d{1,9}$/.test(value.trim()) ? Number(value) : value
+  return typeof count === 'number' && Number.isSafeInteger(count) && count >= 0 && count < 2 ** 31 ? count : null
+}
+
+/**
+ * Anything with a requestId that is no profile result: a changed identifier, NIDD, services yet unknown. Told by the
+ * keys that hold an answer (`...Response`), since no message names its operation [EX].
+ */
+function otherKind(message: JsonObject, folded: Callback): string | null {
+  const foreign = Object.keys(message).find(key => isAnswerKey(key) && !ours.has(key.toLowerCase()))
+  if (foreign !== undefined) return 'is an answer of another kind'
+  if (folded.faultResponse !== undefined) return null
+  const responses = folded.deviceResponse ?? []
+  if (responses.some(response => response.deviceProfileResponse !== undefined)) return null
+  const raw = Object.entries(message).find(([key]) => key.toLowerCase() === 'deviceresponse')?.[1]
+  const inner = (Array.isArray(raw) ? raw : [raw]).filter(isObject).flatMap(Object.keys)
+  if (inner.some(isAnswerKey)) return 'is a device response of another kind'
+  return readStatus(folded).known ? null : 'has neither a profile response, a fault, nor a status that tells a result'
+}
+
+const ours = new Set(['deviceresponse', 'faultresponse'])
+
+function isAnswerKey(key: string): boolean {
+  return /response$/i.test(key)
+}
+
+interface Status {
+  result: ReportedResult
+  known: boolean
+  reason: string | null
+}
+
+/** `status` in the cases and words that were seen ([EX], fact sheet 2.4). An unknown word settles nothing. */
+function readStatus(folded: Callback): Status {
+  const nested = folded.deviceResponse?.find(response => typeof response.status === 'string')?.status
+  const status = folded.status ?? nested ?? null
+  const word = status?.trim().toLowerCase() ?? ''
+  const isFault = folded.faultResponse !== undefined
+  if (isFault) {
+    const final = isFinalFault(folded.faultResponse?.faultcode ?? null) && word !== 'warning'
+    return { result: final ? 'failed' : 'warning', known: true, reason: null }
+  }
+  const result = results.get(word)
+  if (result !== undefined) return { result, known: true, reason: null }
+  const reason = word === '' ? 'has no status' : 'has a status that is not known'
+  return { result: 'warning', known: false, reason }
+}
+
+const results = new Map<string, ReportedResult>([
+  ['success', 'succeeded'],
+  ['failed', 'failed'],
+  ['failure', 'failed'],
+  ['warning', 'warning'],
+  ['pending', 'warning'],
+])
+
+function readReports(folded: Callback, result: ReportedResult): Report[] {
+  const fault = {
+    faultCode: folded.faultResponse?.faultcode ?? null,
+    faultMessage: folded.faultResponse?.faultstring ?? null,
+  }
+  const top = folded.deviceIds ?? []
+  const profiles = (folded.deviceResponse ?? []).flatMap(response => response.deviceProfileResponse ?? [])
+  const about =
+    profiles.length > 0 ? profiles.map(profile => ({ profile, ids: idsOf(profile, top, profiles) })) : apart(top)
+  return about
+    .map(({ profile, ids }) => ({ ...readIdentifiers(ids, profile), result, ...fault }))
+    .filter(({ identifiers }) => identifiers.eid ?? identifiers.iccid ?? identifiers.imei)
+}
+
+/** A lone profile inherits what only the top of the message names; of several, each names its own devices. */
+function idsOf(profile: ProfileResponse, top: DeviceId[], profiles: ProfileResponse[]): DeviceId[] {
+  const own = profile.deviceIdentifierCollection ?? []
+  return profiles.length === 1 ? [...own, ...top] : own
+}
+
+/** Without a profile response every ICCID that is named stands for itself; one device needs no telling apart. */
+function apart(top: DeviceId[]): { profile: ProfileResponse; ids: DeviceId[] }[] {
+  const iccids = top.filter(({ kind }) => normalKind(kind ?? '') === 'iccid')
+  const groups = iccids.length > 1 ? iccids.map(iccid => [iccid]) : [top]
+  return groups.map(ids => ({ profile: {}, ids }))
+}
+
+function readIdentifiers(ids: DeviceId[], profile: ProfileResponse): { identifiers: Identifiers; facts: ProfileFacts } {
+  const found = new Map<string, string>()
+  for (const { kind, id } of ids) {
+    const name = normalKind(kind ?? '')
+    if (id && isIdentifierKind(name) && !found.has(name)) found.set(name, normalIdentifier(name, id))
+  }
+  const of = (kind: string) => found.get(kind) ?? null
+  return {
+    identifiers: { eid: of('eid'), iccid: of('iccid'), imei: of('imei') },
+    facts: {
+      mdn: of('mdn'),
+      msisdn: of('msisdn'),
+      state: normalWord(profile.state),
+      profileStatus: normalWord(profile.profileStatus),
+      profileRole: normalWord(profile.profileRole),
+      servicePlan: profile.servicePlan ?? null,
+      addressUpdate: readAddressUpdate(profile),
+      hasCredential: isObject(profile.deviceCredential),
+    },
+  }
+}
+
+/** `Not Downloaded` and `NOT_DOWNLOADED` are one value; a value nobody has documented is kept like any other. */
+function normalWord(word: string | null | undefined): string | null {
+  const normal = word?.trim().replace(/\s+/g, '_').toUpperCase()
+  return normal === undefined || normal === '' ? null : normal
+}
+
+/** The status of an address update, independent of `status`; only the success values are documented (fact sheet 2.4). */
+function readAddressUpdate(profile: ProfileResponse): AddressUpdate | null {
+  const { euiccSubAddressUpdateStatus: status, euiccSubAddressUpdateStatusDesc: description } = profile
+  const code = profile.euiccSubAddressUpdateStatusCode
+  if (status == null && code == null && description == null) return null
+  return { status: status ?? null, code: code == null ? null : String(code), description: description ?? null }
+}

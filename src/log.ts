@@ -1,5 +1,5 @@
 import { type Logger, pino } from 'pino'
-import { sqlState } from './database/refusal.ts'
+import { driverProblem, sqlState } from './database/refusal.ts'
 
 /** One JSON object a line on standard output. */
 export function createLog(level: string): Logger {
@@ -25,7 +25,11 @@ export function describeError(error: unknown): object {
 
 function errorCode(error: Error): string | undefined {
   const { code } = error as { code?: unknown }
-  return sqlState(error) ?? (typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,60}$/.test(code) ? code : undefined)
+  return (
+    sqlState(error) ??
+    driverProblem(error) ??
+    (typeof code === 'string' && /^[A-Z][A-Z0-9_]{1,60}$/.test(code) ? code : undefined)
+  )
 }
 
 /** Our own frames only: a stack's first lines repeat the message. */

@@ -36,6 +36,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
     connections: 3,
     statementTimeoutMs: 1_500,
     lockTimeoutMs: 250,
+    connectionTimeoutMs: 1_000,
     onConnectionError,
   })
   const asking = openDatabase({
@@ -44,6 +45,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
     connections: 8,
     statementTimeoutMs: 30_000,
     lockTimeoutMs: 5_000,
+    connectionTimeoutMs: 5_000,
     onConnectionError,
   })
 

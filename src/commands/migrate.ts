@@ -13,6 +13,7 @@ const db = openDatabase({
   connections: 2,
   statementTimeoutMs: 3_600_000,
   lockTimeoutMs: 60_000,
+  connectionTimeoutMs: 10_000,
   onConnectionError: () => undefined,
 })
 try {

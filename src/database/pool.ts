@@ -10,6 +10,8 @@ export interface DatabaseOptions {
   /** Limits in milliseconds, set on every connection: PostgreSQL has none by default, so one locked row could wedge all. */
   statementTimeoutMs: number
   lockTimeoutMs: number
+  /** How long one may wait for a connection. */
+  connectionTimeoutMs: number
   /** Told of connections that die while they idle; each is dropped and replaced on demand. */
   onConnectionError: (error: Error) => void
 }
@@ -22,7 +24,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     application_name: options.name,
     max: options.connections,
     keepAlive: true,
-    connectionTimeoutMillis: 2_000,
+    connectionTimeoutMillis: options.connectionTimeoutMs,
     statement_timeout: options.statementTimeoutMs,
     lock_timeout: options.lockTimeoutMs,
     idle_in_transaction_session_timeout: 5_000,

@@ -39,3 +39,35 @@ export function sqlState(error: unknown): string | null {
   if (typeof error !== 'object' || error === null || !('code' in error)) return null
   return typeof error.code === 'string' && /^[0-9A-Z]{5}$/.test(error.code) ? error.code : null
 }
+
+/** True when an error tells that the database is away or overloaded, and not that the request is at fault. */
+export function isDatabaseAway(error: unknown): boolean {
+  const code = sqlState(error)
+  if (code !== null) return unavailable.test(code) || held.has(code) || tryAgain.has(code)
+  return driverProblem(error) !== null
+}
+
+/** Problems of the link that the driver tells by a constant message or by the operating system's code. */
+export function driverProblem(error: unknown): string | null {
+  if (!(error instanceof Error)) return null
+  const { code } = error as { code?: unknown }
+  if (typeof code === 'string' && linkCodes.has(code)) return code
+  return driverMessages.find(message => error.message.startsWith(message)) ?? null
+}
+
+const linkCodes = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+])
+const driverMessages = [
+  'timeout exceeded when trying to connect',
+  'Connection terminated',
+  'Client has encountered a connection error',
+  'Query read timeout',
+  'Cannot use a pool after calling end on the pool',
+]

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import { isDatabaseAway } from '../database/refusal.ts'
 import { errorReply, HttpError } from './http-error.ts'
 
 /** Every error in the one form. A 5xx says nothing of the inside; the log says where it came from. */
@@ -49,7 +50,9 @@ function toAnswer(error: unknown): Answer {
   if (validation !== undefined) return plain(400, validationMessage(validation, validationContext))
   if (statusCode >= 400 && statusCode < 500)
     return plain(statusCode, frameworkMessages.get(code ?? '') ?? 'bad request')
-  if (statusCode === 503) return { ...plain(503, 'not available now'), headers: { 'retry-after': '1' } }
+  if (statusCode === 503 || isDatabaseAway(error)) {
+    return { ...plain(503, 'not available now; ask again'), headers: { 'retry-after': '1' } }
+  }
   return plain(500, 'internal error; the log of the service has more under this x-request-id')
 }
 
@@ -71,17 +74,16 @@ const places: Record<string, string> = { querystring: 'query parameter', params:
 
 /** Names the field and what it must be, never its value. */
 function validationMessage(validation: NonNullable<FastifyError['validation']>, context: string | undefined): string {
-  const [first] = validation
   const place = places[context ?? ''] ?? context ?? 'request'
-  if (first === undefined) return `${place}: not valid`
-  const path = first.instancePath.slice(1).replaceAll('/', '.')
-  const { additionalProperties, requiredProperties } = first.params as {
-    additionalProperties?: string[]
-    requiredProperties?: string[]
-  }
-  if (additionalProperties !== undefined)
-    return `${place}: ${[path, ...additionalProperties.slice(0, 3)].filter(Boolean).join('.')} is not known`
-  if (requiredProperties !== undefined)
-    return `${place}: ${[path, requiredProperties[0]].filter(Boolean).join('.')} is missing`
-  return `${place}: ${path} ${first.message ?? 'is not valid'}`.replace(/\s+/g, ' ')
+  const [first] = validation
+  const path = first?.instancePath.slice(1).replaceAll('/', '.') ?? ''
+  return `${place}: ${problemOf(path, first)}`
+}
+
+function problemOf(path: string, error: NonNullable<FastifyError['validation']>[number] | undefined): string {
+  const { requiredProperties } = (error?.params ?? {}) as { requiredProperties?: string[] }
+  // TypeBox reports an unknown property as one whose schema is `false`.
+  if (error?.keyword === 'boolean') return `${path} is not known`
+  if (requiredProperties !== undefined) return `${[path, requiredProperties[0]].filter(Boolean).join('.')} is missing`
+  return `${path} ${error?.message ?? 'is not valid'}`.trim()
 }

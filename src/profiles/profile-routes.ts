@@ -12,7 +12,7 @@ export interface ProfileRoutesOptions {
   db: Database
 }
 
-const Id = Type.String({ minLength: 1, maxLength: 64 })
+const Id = Type.String({ maxLength: 64, pattern: '^[^\\x00-\\x1f\\x7f]+$' })
 const NoQuery = Type.Object({}, { additionalProperties: false })
 const errors = { 400: ErrorReply, 401: ErrorReply, 404: ErrorReply }
 

@@ -19,7 +19,8 @@ export type Refusal =
 const ourFaults = [TypeError, RangeError, ReferenceError, SyntaxError, AssertionError]
 const tryAgain = new Set(['40001', '40P01', '23505'])
 const held = new Set(['55P03', '57014'])
-const unavailable = /^(08|53|57P|58|XX|25006|25P0)/
+/** Data exception, broken constraint, limit of a program, an exception raised by a trigger: what the content causes. */
+const refused = /^(21|22|23|54|P0)/
 
 /**
  * Sorts an error by its SQLSTATE. One without came from the link, for the server never answered; unless it is a fault
@@ -32,7 +33,7 @@ export function refusalOf(error: unknown): Refusal {
   if (code === null) return 'unavailable'
   if (tryAgain.has(code)) return 'try-again'
   if (held.has(code)) return 'held'
-  return unavailable.test(code) ? 'unavailable' : 'refused'
+  return refused.test(code) ? 'refused' : 'unavailable'
 }
 
 export function sqlState(error: unknown): string | null {
@@ -43,7 +44,7 @@ export function sqlState(error: unknown): string | null {
 /** True when an error tells that the database is away or overloaded, and not that the request is at fault. */
 export function isDatabaseAway(error: unknown): boolean {
   const code = sqlState(error)
-  if (code !== null) return unavailable.test(code) || held.has(code) || tryAgain.has(code)
+  if (code !== null) return !refused.test(code) || tryAgain.has(code)
   return driverProblem(error) !== null
 }
 

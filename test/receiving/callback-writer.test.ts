@@ -1,0 +1,86 @@
+import pg from 'pg'
+import t from 'tap'
+import { device, makeCallback } from '../fixtures/make-callback.ts'
+import { startTestService } from '../fixtures/service.ts'
+
+t.test('one callback that the database refuses does not fail its neighbours', async t => {
+  const service = await startTestService(t)
+  const refused = device(13).iccid
+  await service.sql(`alter table profiles add constraint refuse_one check (iccid <> '${refused}')`)
+  const answers = await Promise.all(
+    Array.from({ length: 60 }, (_, n) => service.callback(makeCallback({ requestId: `neighbour-${n}`, ...device(n) }))),
+  )
+  answers.forEach(({ status, body }, n) => {
+    t.match({ n, status, body }, { n, status: 200, body: { verdict: n === 13 ? 'quarantined' : 'unmatched' } })
+  })
+  t.match(await service.sql("select reason, body, sealed from callbacks where verdict = 'quarantined'"), [
+    { reason: 'could be read but not applied (23514)', body: null, sealed: Buffer },
+  ])
+  t.match(await service.sql('select count(*)::int as profiles from profiles'), [{ profiles: 59 }])
+})
+
+t.test('a row that somebody holds delays its own callbacks only', async t => {
+  const service = await startTestService(t)
+  await service.callback(makeCallback({ requestId: 'first', ...device(0) }))
+  const holder = new pg.Client({ connectionString: service.databaseUrl })
+  await holder.connect()
+  t.teardown(() => holder.end())
+  await holder.query('begin')
+  await holder.query('select * from profiles for update')
+  const held = service.callback(makeCallback({ requestId: 'held', ...device(0), state: 'SUSPEND' }))
+  const free = Array.from({ length: 30 }, (_, n) => makeCallback({ requestId: `free-${n}`, ...device(n + 1) }))
+  const answers = await Promise.all(free.map(callback => service.callback(callback)))
+  t.strictSame(
+    answers.map(({ status }) => status),
+    free.map(() => 200),
+  )
+  const answer = await held
+  t.match(answer, { status: 503, body: { errorCode: '503' } })
+  t.ok(answer.headers.get('retry-after'))
+  await holder.query('rollback')
+  const again = await service.callback(makeCallback({ requestId: 'held', ...device(0), state: 'SUSPEND' }))
+  t.match(again, { status: 200 }, 'sent again, it is stored')
+  t.match(
+    await service.sql(
+      "select count(*)::int as n from callbacks c join activations a on a.id = c.activation_id where a.request_id = 'held'",
+    ),
+    [{ n: 1 }],
+  )
+})
+
+t.test('while the database is away callbacks get 503 with Retry-After, and 200 when it is back', async t => {
+  const service = await startTestService(t)
+  const [{ name }] = await service.sql('select current_database() as name')
+  const admin = new pg.Client({ connectionString: process.env.TEST_DATABASE_URL })
+  await admin.connect()
+  t.teardown(() => admin.end())
+  await admin.query(`alter database ${name} allow_connections false`)
+  await admin.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [name])
+  const answer = await service.callback(makeCallback())
+  t.match(answer, { status: 503, body: { errorCode: '503', errorMessage: /send it again/ } })
+  t.equal(answer.headers.get('retry-after'), '1')
+  t.match(await service.get('/health/ready'), { status: 503, body: { errorMessage: /database can't be reached/ } })
+  t.match(await service.get('/health/live'), { status: 200 })
+  t.match(await service.get(`/v1/profiles/${device(1).iccid}`), { status: 503 })
+  await admin.query(`alter database ${name} allow_connections true`)
+  t.match(await service.callback(makeCallback()), { status: 200 })
+  t.match(await service.get('/health/ready'), { status: 200 })
+})
+
+t.test('callbacks of one bulk activation that arrive together are all counted', async t => {
+  const service = await startTestService(t)
+  const devices = Array.from({ length: 300 }, (_, n) => device(n))
+  await service.record('bulk', devices)
+  const answers = await Promise.all(devices.map(ids => service.callback(makeCallback({ requestId: 'bulk', ...ids }))))
+  t.equal(answers.filter(({ status, body }) => status === 200 && body.verdict === 'applied').length, 300)
+  t.match(await service.get('/v1/activations/bulk'), {
+    body: { status: 'succeeded', counts: { targets: 300, pending: 0, succeeded: 300 } },
+  })
+  t.match(
+    await service.sql("select kind, count(*)::int from changes where kind <> 'activation' group by kind order by kind"),
+    [
+      { kind: 'profile', count: 300 },
+      { kind: 'result', count: 300 },
+    ],
+  )
+})

@@ -7,7 +7,7 @@ import { type Migration, type MigrationProvider, Migrator } from 'kysely/migrati
 const folder = path.join(import.meta.dirname, '..', '..', 'migrations')
 
 /** The steps in `migrations/`, by file name. */
-const migrationFiles: MigrationProvider = {
+export const migrationFiles: MigrationProvider = {
   async getMigrations() {
     const files = (await fs.readdir(folder)).filter(file => file.endsWith('.ts'))
     const steps = files.map(async (file): Promise<[string, Migration]> => {

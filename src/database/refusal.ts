@@ -38,13 +38,17 @@ export function refusalOf(error: unknown): Refusal {
 
 export function sqlState(error: unknown): string | null {
   if (typeof error !== 'object' || error === null || !('code' in error)) return null
-  return typeof error.code === 'string' && /^[0-9A-Z]{5}$/.test(error.code) ? error.code : null
+  // Every SQLSTATE has a digit; EPIPE and its like have none.
+  return typeof error.code === 'string' && /^(?=.*\d)[0-9A-Z]{5}$/.test(error.code) ? error.code : null
 }
+
+/** Connection, authorization, no such database, resources, not in the state needed, operator intervention, system. */
+const away = /^(08|25|28|3D|53|55|57|58|XX)/
 
 /** True when an error tells that the database is away or overloaded, and not that the request is at fault. */
 export function isDatabaseAway(error: unknown): boolean {
   const code = sqlState(error)
-  if (code !== null) return !refused.test(code) || tryAgain.has(code)
+  if (code !== null) return away.test(code) || tryAgain.has(code) || held.has(code)
   return driverProblem(error) !== null
 }
 

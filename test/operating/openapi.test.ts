@@ -1,0 +1,30 @@
+import t from 'tap'
+import { startTestService } from '../fixtures/service.ts'
+
+t.test('/openapi.json is OpenAPI 3.1 of every route, and /docs is a page that shows it', async t => {
+  const service = await startTestService(t)
+  const { status, body } = await service.get('/openapi.json')
+  t.equal(status, 200)
+  t.match(body.openapi, /^3\.1\./)
+  t.strictSame(Object.keys(body.paths).sort(), [
+    '/callbacks/{accountName}/{serviceName}',
+    '/health/live',
+    '/health/ready',
+    '/v1/activations/{requestId}',
+    '/v1/devices/{kind}/{id}',
+    '/v1/profiles/{iccid}',
+  ])
+  t.match(body.paths['/v1/profiles/{iccid}'].get.responses['200'].content['application/json'].schema, {
+    properties: { profileRole: Object },
+  })
+  const page = await service.get('/docs/')
+  t.match(page, { status: 200, body: /swagger-ui/ })
+  t.match(page.headers.get('content-security-policy'), /script-src 'self'/)
+  const scripts = [...String(page.body).matchAll(/(?:src|href)="([^"]+)"/g)].map(([, at]) => at ?? '')
+  t.ok(scripts.length > 0)
+  t.strictSame(
+    scripts.filter(at => /^https?:/.test(at)),
+    [],
+    'nothing comes from elsewhere',
+  )
+})

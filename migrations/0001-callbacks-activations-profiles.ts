@@ -229,6 +229,19 @@ export async function up(db: Kysely<unknown>): Promise<void> {
   await sql`create index outgoing_activations_waiting on outgoing_activations (id) where taken_at is null`.execute(db)
 
   await sql`
+    create table audit (
+      id bigint generated always as identity,
+      at timestamptz(3) not null default clock_timestamp(),
+      who text not null,
+      action text not null,
+      account_name text,
+      iccid text,
+      callback_id uuid,
+      constraint audit_key primary key (id)
+    )`.execute(db)
+  await sql`comment on table audit is 'who was shown or did what with a secret; appended, never changed'`.execute(db)
+
+  await sql`
     create table sealed_keys (
       name text not null,
       sealed bytea not null,
@@ -240,6 +253,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
 export async function down(db: Kysely<unknown>): Promise<void> {
   for (const table of [
     'sealed_keys',
+    'audit',
     'outgoing_activations',
     'changes',
     'profiles',

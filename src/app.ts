@@ -4,17 +4,23 @@ import fastifySwaggerUi from '@fastify/swagger-ui'
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import { activationRoutes } from './activations/activation-routes.ts'
+import { targetRoutes } from './activations/target-routes.ts'
 import type { Config } from './config.ts'
 import type { Database } from './database/pool.ts'
 import { addressList } from './operating/address-list.ts'
 import { answerError, answerNotFound, answerUnreadableRequest } from './operating/answer-error.ts'
+import type { Cursors } from './operating/cursor.ts'
 import { guard } from './operating/guard.ts'
 import { healthRoutes } from './operating/health-routes.ts'
 import { openApi } from './operating/openapi.ts'
+import { readQuery } from './operating/read-query.ts'
+import { credentialRoute } from './profiles/credential-route.ts'
 import { profileRoutes } from './profiles/profile-routes.ts'
 import { callbackRoute } from './receiving/callback-route.ts'
 import type { CallbackWriter } from './receiving/callback-writer.ts'
+import type { Keys } from './receiving/incoming-callback.ts'
 import { createListeners } from './receiving/listeners.ts'
+import { storedCallbackRoutes } from './receiving/stored-callback-routes.ts'
 
 export interface AppParts {
   config: Config
@@ -22,11 +28,15 @@ export interface AppParts {
   /** For asking: a pool of its own, so that receiving is never starved by queries. */
   db: Database
   writer: CallbackWriter
+  /** null until the database was reached for the first time. */
+  keys: () => Keys | null
+  cursors: Cursors
   findProblems: () => Promise<string[]>
 }
 
 /** Table of contents of what the service answers. Nothing here decides anything. */
-export async function createApp({ config, log, db, writer, findProblems }: AppParts): Promise<FastifyInstance> {
+export async function createApp(parts: AppParts): Promise<FastifyInstance> {
+  const { config, log, db, writer, keys, cursors, findProblems } = parts
   const app = fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
@@ -48,6 +58,7 @@ export async function createApp({ config, log, db, writer, findProblems }: AppPa
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
   })
+  app.addHook('preValidation', readQuery)
   app.addHook('onRequest', guard({ tokens: config.tokens, tryOut: config.tryOut }))
 
   await app.register(fastifySwagger, openApi)
@@ -63,7 +74,10 @@ export async function createApp({ config, log, db, writer, findProblems }: AppPa
     bodyLimit: config.callbackBodyLimit,
   })
   await app.register(activationRoutes, { db, expectWithin: config.expectWithin })
-  await app.register(profileRoutes, { db })
+  await app.register(targetRoutes, { db, cursors })
+  await app.register(profileRoutes, { db, cursors })
+  await app.register(credentialRoute, { db, keys })
+  await app.register(storedCallbackRoutes, { db, cursors, keys })
   return app
 }
 

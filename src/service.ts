@@ -7,8 +7,9 @@ import type { Config } from './config.ts'
 import { openStore } from './database/open-store.ts'
 import { openDatabase } from './database/pool.ts'
 import { databaseProblems } from './database/readiness.ts'
+import { createCursors } from './operating/cursor.ts'
 import { createCallbackWriter } from './receiving/callback-writer.ts'
-import { loadFingerprintKey } from './secrets/fingerprint-key.ts'
+import { type DatabaseKeys, loadDatabaseKeys } from './secrets/database-keys.ts'
 import { createSealer } from './secrets/sealer.ts'
 import { tryOutSealKey } from './secrets/try-out-seal-key.ts'
 
@@ -49,10 +50,11 @@ export async function startService(config: Config, log: Logger): Promise<Service
     onConnectionError,
   })
 
-  let fingerprintKey: Buffer | null = null
+  let databaseKeys: DatabaseKeys | null = null
   let closing = false
+  const keys = () => (databaseKeys === null ? null : { sealer, fingerprintKey: databaseKeys.fingerprint })
   const writer = createCallbackWriter(receiving, {
-    keys: () => (fingerprintKey === null ? null : { sealer, fingerprintKey }),
+    keys,
     onRetry: (refusal, error, callbacks) =>
       log.warn({ refusal, err: error, callbacks }, 'a transaction did not go through'),
   })
@@ -61,12 +63,14 @@ export async function startService(config: Config, log: Logger): Promise<Service
     log,
     db: asking,
     writer,
+    keys,
+    cursors: createCursors(() => databaseKeys?.cursor ?? null),
     findProblems: async () => (closing ? ['shutting down'] : databaseProblems(asking)),
   })
   const inbox = takeInbox(asking, config.expectWithin, log)
   const opened = openStore(asking, { migrate: config.migrate, log, isClosing: () => closing }).then(async () => {
     if (closing) return
-    fingerprintKey = await loadFingerprintKey(asking, sealer)
+    databaseKeys = await loadDatabaseKeys(asking, sealer)
     inbox.start()
   })
   const listening = await listen(app, config)

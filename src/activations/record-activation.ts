@@ -1,15 +1,14 @@
 import assert from 'node:assert/strict'
 import { type Kysely, sql } from 'kysely'
 import type { ExpectWithin } from '../config.ts'
-import { applyToTarget, changeProfile, restateActivation } from '../correlation/apply-report.ts'
+import { applyToTarget, restateActivation } from '../correlation/apply-report.ts'
+import { foldProfiles } from '../correlation/fold-profiles.ts'
 import { arrivalOf } from '../correlation/load-messages.ts'
-import { loadMessagesOf, lockProfiles, type ProfileName } from '../correlation/load-profiles.ts'
 import { lockActivations } from '../correlation/lock-activations.ts'
 import { saveWorkingSet } from '../correlation/save-working-set.ts'
-import type { ActivationState, Arrival, WorkingSet } from '../correlation/working-set.ts'
+import type { ActivationState, WorkingSet } from '../correlation/working-set.ts'
 import { rowsOf } from '../database/rows.ts'
 import type { ResultsTable, Tables } from '../database/tables.ts'
-import { profileFrom } from '../profiles/profile.ts'
 import { type ActivationRequest, requestDigest, targetsAskedFor } from './activation-request.ts'
 import { noEvidence } from './result.ts'
 
@@ -102,6 +101,7 @@ function addTargets(set: WorkingSet, activation: ActivationState, request: Activ
   set.targets.set(activation.id, targets)
   activation.counts = { ...activation.counts, targets: targets.length, pending: targets.length }
   set.changes.push({
+    at: set.now,
     kind: 'activation',
     accountName: activation.accountName,
     requestId: activation.requestId,
@@ -130,6 +130,7 @@ async function claimWaiting(db: Kysely<Tables>, set: WorkingSet, activation: Act
   const arrivals = waiting.map(row => arrivalOf(row as ResultsTable))
   const claimed = arrivals.map(arrival => ({ arrival, ...applyToTarget(set, activation, arrival) }))
   restateActivation(set, activation, { source: 'record', sourceId: null })
+  // Now that the submission is known, the activation may take another place among those that spoke of a profile.
   await foldProfiles(db, set, activation, arrivals)
   await sql`
     update results s set target_number = r.number
@@ -148,26 +149,4 @@ async function claimWaiting(db: Kysely<Tables>, set: WorkingSet, activation: Act
       )} group by id
     ) s
     where c.id = s.id and c.verdict = 'unmatched'`.execute(db)
-}
-
-/** Now that the submission is known, the activation may take another place among those that spoke of a profile. */
-async function foldProfiles(
-  db: Kysely<Tables>,
-  set: WorkingSet,
-  activation: ActivationState,
-  arrivals: readonly Arrival[],
-): Promise<void> {
-  const iccids = new Set(arrivals.flatMap(({ report }) => report.identifiers.iccid ?? []))
-  const names: ProfileName[] = [...iccids].map(iccid => ({ accountName: activation.accountName, iccid }))
-  set.profiles = await lockProfiles(db, set.now, names)
-  await loadMessagesOf(db, set.profiles, names)
-  for (const state of set.profiles.values()) {
-    const { confirmedAt } = state
-    const last = arrivals.findLast(({ report }) => report.identifiers.iccid === state.iccid)
-    const changed = changeProfile(set, state, profileFrom(state.messages ?? []), activation, {
-      source: 'callback',
-      sourceId: last?.sourceId ?? '',
-    })
-    if (!changed) state.confirmedAt = confirmedAt
-  }
 }

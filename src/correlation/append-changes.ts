@@ -15,6 +15,7 @@ export async function appendChanges(db: Kysely<Tables>, changes: readonly Change
   if (changes.length === 0) return
   const rows = changes.map((change, position) => ({
     position,
+    at: change.at,
     kind: change.kind,
     account_name: change.accountName,
     request_id: change.requestId,
@@ -29,10 +30,10 @@ export async function appendChanges(db: Kysely<Tables>, changes: readonly Change
   await sql`select pg_advisory_xact_lock(${feedLock})`.execute(db)
   await sql`
     insert into changes (at, kind, account_name, request_id, iccid, eid, was, becomes, callback_id, source, profile)
-    select statement_timestamp(), kind, account_name, request_id, iccid, eid, was, becomes, callback_id, source, profile
+    select at, kind, account_name, request_id, iccid, eid, was, becomes, callback_id, source, profile
     from ${rowsOf(
       rows,
-      `position integer, kind text, account_name text, request_id text, iccid text, eid text, was jsonb,
+      `position integer, at timestamptz, kind text, account_name text, request_id text, iccid text, eid text, was jsonb,
        becomes jsonb, callback_id uuid, source text, profile jsonb`,
     )}
     order by position`.execute(db)

@@ -51,6 +51,7 @@ export function applyToTarget(
   target.settledAt = isSettled(result) ? set.now : null
   target.overdue = target.overdue && !isSettled(result)
   set.changes.push({
+    at: set.now,
     kind: 'result',
     accountName: activation.accountName,
     requestId: activation.requestId,
@@ -111,9 +112,11 @@ export function changeProfile(
   if (before !== null && JSON.stringify(visible(before)) === JSON.stringify(visible(profile))) return false
 
   state.version += 1
-  state.changedAt = set.now
+  // Another batch may have read the clock after us, and had the profile before us: its time never goes back.
+  state.changedAt = set.now > state.changedAt ? set.now : state.changedAt
   const [was, becomes] = difference(before === null ? null : shown(before), shown(profile))
   set.changes.push({
+    at: state.changedAt,
     kind: 'profile',
     accountName: activation.accountName,
     requestId: activation.requestId,
@@ -143,6 +146,7 @@ export function restateActivation(
   const [was, becomes] = difference(before, { status: activation.status, overdue: activation.overdue })
   if (Object.keys(becomes).length === 0) return
   set.changes.push({
+    at: set.now,
     kind: 'activation',
     accountName: activation.accountName,
     requestId: activation.requestId,

@@ -71,6 +71,7 @@ export interface Arrival {
 
 /** One step of a profile, a result or an activation, as the feed shows it. */
 export interface Change {
+  at: Date
   kind: 'profile' | 'result' | 'activation'
   accountName: string
   requestId: string | null

@@ -10,6 +10,7 @@ export interface Tables {
   changes: ChangesTable
   outgoing_activations: OutgoingActivationsTable
   sealed_keys: SealedKeysTable
+  audit: AuditTable
 }
 
 export interface ActivationsTable {
@@ -151,4 +152,14 @@ export interface SealedKeysTable {
   name: string
   sealed: Buffer
   seal_key_id: string
+}
+
+export interface AuditTable {
+  id: Generated<string>
+  at: Generated<Date>
+  who: string
+  action: string
+  account_name: string | null
+  iccid: string | null
+  callback_id: string | null
 }

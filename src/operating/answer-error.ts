@@ -6,7 +6,8 @@ import { errorReply, HttpError } from './http-error.ts'
 /** Every error in the one form. A 5xx says nothing of the inside; the log says where it came from. */
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const { statusCode, message, headers } = toAnswer(error)
-  if (statusCode >= 500) request.log.error({ err: error, statusCode }, 'failed')
+  if (statusCode === 503) request.log.warn({ err: error }, 'not available')
+  else if (statusCode >= 500) request.log.error({ err: error, statusCode }, 'failed')
   reply
     .code(statusCode)
     .headers({ 'x-request-id': request.id, ...headers })

@@ -2,21 +2,27 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import type { Database } from '../database/pool.ts'
 import { accessOf } from '../operating/access.ts'
+import type { Cursors } from '../operating/cursor.ts'
 import { answeredUnchanged, entityTag } from '../operating/etag.ts'
 import { ErrorReply, HttpError } from '../operating/http-error.ts'
+import { Page, pageQuery } from '../operating/page.ts'
 import { identifierKinds, isIdentifierKind, normalIdentifier, normalKind } from '../thingspace/identifiers.ts'
+import { ChangeView, changeView } from './change-view.ts'
 import { findDevice, findProfile } from './find-profiles.ts'
+import { findHistory, findProfileAsOf } from './profile-history.ts'
 import { DeviceView, deviceView, ProfileView, profileTagParts, profileView } from './profile-view.ts'
 
 export interface ProfileRoutesOptions {
   db: Database
+  cursors: Cursors
 }
 
 const Id = Type.String({ maxLength: 64, pattern: '^[^\\x00-\\x1f\\x7f]+$' })
+const Params = Type.Object({ iccid: Id })
 const NoQuery = Type.Object({}, { additionalProperties: false })
 const errors = { 400: ErrorReply, 401: ErrorReply, 404: ErrorReply }
 
-export const profileRoutes: FastifyPluginAsyncTypebox<ProfileRoutesOptions> = async (app, { db }) => {
+export const profileRoutes: FastifyPluginAsyncTypebox<ProfileRoutesOptions> = async (app, { db, cursors }) => {
   app.get(
     '/v1/devices/:kind/:id',
     {
@@ -47,19 +53,53 @@ export const profileRoutes: FastifyPluginAsyncTypebox<ProfileRoutesOptions> = as
     {
       config: { scope: 'read' },
       schema: {
-        summary: 'One profile',
+        summary: 'One profile, as it is or as it was known at a time',
         tags: ['profiles'],
-        params: Type.Object({ iccid: Id }),
-        querystring: NoQuery,
+        params: Params,
+        querystring: Type.Object(
+          { asOf: Type.Optional(Type.String({ format: 'date-time', description: 'RFC 3339' })) },
+          { additionalProperties: false },
+        ),
         response: { 200: ProfileView, 304: Type.Null(), ...errors },
       },
     },
     async (request, reply) => {
+      const { asOf } = request.query
+      const { accounts } = accessOf(request)
       const iccid = normalIdentifier('iccid', request.params.iccid)
-      const row = await findProfile(db, iccid, accessOf(request).accounts)
+      const row =
+        asOf === undefined
+          ? await findProfile(db, iccid, accounts)
+          : await findProfileAsOf(db, iccid, new Date(asOf), accounts)
       if (row === null) throw new HttpError(404, 'not found')
       if (answeredUnchanged(request, reply, entityTag(profileTagParts(row)))) return reply
       return profileView(row)
+    },
+  )
+
+  app.get(
+    '/v1/profiles/:iccid/history',
+    {
+      config: { scope: 'read' },
+      schema: {
+        summary: 'Every change of a profile with its cause, newest first',
+        tags: ['profiles'],
+        params: Params,
+        querystring: Type.Object(pageQuery, { additionalProperties: false }),
+        response: { 200: Page(ChangeView), ...errors },
+      },
+    },
+    async request => {
+      const iccid = normalIdentifier('iccid', request.params.iccid)
+      const profile = await findProfile(db, iccid, accessOf(request).accounts)
+      if (profile === null) throw new HttpError(404, 'not found')
+      const { rows, next, prev } = await findHistory(
+        db,
+        cursors,
+        { iccid, accountName: profile.account_name },
+        request.query,
+      )
+      return { items: rows.map(row => changeView(row, cursors)), next, prev }
     },
   )
 }

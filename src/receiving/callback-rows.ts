@@ -4,17 +4,18 @@ import { StartOver } from '../database/refusal.ts'
 import { rowsOf } from '../database/rows.ts'
 import type { Tables } from '../database/tables.ts'
 import type { IncomingCallback } from './incoming-callback.ts'
+import type { StoredVerdict } from './verdict.ts'
 
 export interface NewCallback {
   callback: IncomingCallback
   activationId: string | null
-  verdict: 'applied' | 'unchanged' | 'unmatched' | 'other' | 'quarantined'
+  verdict: StoredVerdict
 }
 
 export interface InsertedCallback {
   id: string
   /** null when the unique key found the same message, stored by another transaction meanwhile. */
-  verdict: NewCallback['verdict'] | null
+  verdict: StoredVerdict | null
 }
 
 /** Ids of the callbacks among these that are stored already, by fingerprint. */

@@ -1,3 +1,4 @@
+import { callbackSeal } from '../secrets/callback-seal.ts'
 import type { Sealer } from '../secrets/sealer.ts'
 import { fingerprint } from '../thingspace/fingerprint.ts'
 import type { JsonMessage } from '../thingspace/json-message.ts'
@@ -40,11 +41,6 @@ export function prepareCallback(message: Authentic, keys: Keys): IncomingCallbac
 export function quarantineCallback(message: Authentic, reason: string, keys: Keys): IncomingCallback {
   const { requestId, callbackCount } = readCallback(message.json)
   return keepBytes(message, { kind: 'unreadable', requestId, callbackCount, reason }, keys)
-}
-
-/** What sealed parts of a callback are bound to. */
-export function callbackSeal(callbackId: string): string {
-  return `callback:${callbackId}`
 }
 
 function keepBody(message: Authentic, reading: Reading, keys: Keys): IncomingCallback {

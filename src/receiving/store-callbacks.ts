@@ -1,17 +1,16 @@
 import assert from 'node:assert/strict'
 import type { Kysely } from 'kysely'
 import { applyReport } from '../correlation/apply-report.ts'
-import { loadProfiles } from '../correlation/load-profiles.ts'
-import { loadTargets } from '../correlation/load-targets.ts'
+import { loadWorkingSet } from '../correlation/load-working-set.ts'
 import { lockActivations } from '../correlation/lock-activations.ts'
 import { type StoredResult, saveResults } from '../correlation/save-results.ts'
 import { saveWorkingSet } from '../correlation/save-working-set.ts'
-import type { ActivationState, Arrival, WorkingSet } from '../correlation/working-set.ts'
+import type { ActivationState } from '../correlation/working-set.ts'
 import type { Tables } from '../database/tables.ts'
+import { arrivalsOf } from './arrivals.ts'
 import { countRepeats, findStored, insertCallbacks, type NewCallback } from './callback-rows.ts'
 import type { IncomingCallback } from './incoming-callback.ts'
-
-export type Verdict = 'applied' | 'unchanged' | 'repeated' | 'unmatched' | 'other' | 'quarantined'
+import { type Verdict, verdictOf } from './verdict.ts'
 
 export interface StoredCallback {
   callbackId: string
@@ -88,55 +87,6 @@ function activationsByName(activations: readonly ActivationState[]): ActivationO
     activations.map(activation => [`${activation.requestId} ${activation.accountName}`, activation]),
   )
   return ({ accountName, reading }) => byName.get(`${reading.requestId} ${accountName}`) ?? null
-}
-
-function arrivalsOf(callback: IncomingCallback, activation: ActivationState | null, now: Date): Arrival[] {
-  if (callback.reading.kind !== 'reports' || activation === null) return []
-  return callback.reading.reports.map((report, ordinal) => ({
-    sourceId: callback.id,
-    ordinal,
-    source: 'callback',
-    activationId: activation.id,
-    at: now,
-    report,
-  }))
-}
-
-async function loadWorkingSet(
-  db: Kysely<Tables>,
-  now: Date,
-  activations: readonly ActivationState[],
-  arrivals: readonly Arrival[],
-): Promise<WorkingSet> {
-  const byId = new Map(activations.map(activation => [activation.id, activation]))
-  const recorded = arrivals.filter(arrival => byId.get(arrival.activationId)?.recorded)
-  return {
-    now,
-    activations: byId,
-    targets: await loadTargets(db, recorded),
-    profiles: await loadProfiles(db, now, byId, arrivals),
-    changes: [],
-  }
-}
-
-function verdictOf(
-  callback: IncomingCallback,
-  activation: ActivationState | null,
-  changed: boolean,
-): NewCallback['verdict'] {
-  switch (callback.reading.kind) {
-    case 'unreadable':
-      return 'quarantined'
-    case 'other':
-      return 'other'
-    case 'reports':
-      if (activation?.recorded !== true) return 'unmatched'
-      return changed ? 'applied' : 'unchanged'
-    default: {
-      const exhaustiveCheck: never = callback.reading
-      assert.fail(`no verdict for ${exhaustiveCheck}`)
-    }
-  }
 }
 
 interface Repeat {

@@ -1,0 +1,51 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { sql } from 'kysely'
+import Type from 'typebox'
+import type { Database } from '../database/pool.ts'
+import { accessOf } from '../operating/access.ts'
+import type { Cursors } from '../operating/cursor.ts'
+import { ErrorReply, HttpError } from '../operating/http-error.ts'
+import { findPage, Page, pageQuery } from '../operating/page.ts'
+import { findActivation } from './find-activation.ts'
+import { type FoundTarget, Result, TargetView, targetView } from './target-view.ts'
+
+export interface TargetRoutesOptions {
+  db: Database
+  cursors: Cursors
+}
+
+export const targetRoutes: FastifyPluginAsyncTypebox<TargetRoutesOptions> = async (app, { db, cursors }) => {
+  app.get(
+    '/v1/activations/:requestId/targets',
+    {
+      config: { scope: 'read' },
+      schema: {
+        summary: 'The devices of an activation, as they were asked for; ?result=pending are the stragglers',
+        tags: ['activations'],
+        params: Type.Object({ requestId: Type.String({ pattern: '^[A-Za-z0-9-]{3,64}$' }) }),
+        querystring: Type.Object({ result: Type.Optional(Result), ...pageQuery }, { additionalProperties: false }),
+        response: { 200: Page(TargetView), 400: ErrorReply, 401: ErrorReply, 404: ErrorReply },
+      },
+    },
+    async request => {
+      const { result, ...page } = request.query
+      const activation = await findActivation(db, request.params.requestId, accessOf(request).accounts)
+      if (activation === null) throw new HttpError(404, 'not found')
+      const { rows, next, prev } = await findPage<FoundTarget>(cursors, page, {
+        listOf: ['targets', activation.id, result],
+        order: ['t.number'],
+        keyOf: row => [row.number],
+        find: async (condition, order, limit) => {
+          const found = await sql<FoundTarget>`
+            select t.*, t.overdue or (t.settled_at is null and ${activation.overdue_now}) as overdue_now
+            from targets t
+            where t.activation_id = ${activation.id} and ${condition}
+              and ${result === undefined ? sql`true` : sql`t.result = ${result}`}
+            order by ${order} limit ${limit}`.execute(db)
+          return found.rows
+        },
+      })
+      return { items: rows.map(targetView), next, prev }
+    },
+  )
+}

@@ -1,0 +1,50 @@
+import { createHmac, timingSafeEqual } from 'node:crypto'
+import { HttpError } from './http-error.ts'
+
+export type CursorKey = (string | number)[]
+
+export interface Position {
+  direction: 'after' | 'before'
+  key: CursorKey
+}
+
+/**
+ * Cursors are opaque and signed. The signature covers what the list is of (route, filters, accounts), so that a cursor
+ * of another list, or of another reader, is refused instead of answering something subtly wrong.
+ */
+export interface Cursors {
+  write(position: Position, listOf: unknown): string
+  /** Throws 400 for a cursor that was changed, made up, or belongs to another list. */
+  read(cursor: string, listOf: unknown): Position
+}
+
+const signatureBytes = 12
+
+export function createCursors(key: () => Buffer | null): Cursors {
+  const sign = (content: string, listOf: unknown): Buffer => {
+    const known = key()
+    if (known === null) throw new HttpError(503, 'not available now; ask again', { 'retry-after': '1' })
+    return createHmac('sha256', known)
+      .update(`${content}\n${JSON.stringify(listOf)}`)
+      .digest()
+      .subarray(0, signatureBytes)
+  }
+  return {
+    write({ direction, key }, listOf) {
+      const content = JSON.stringify([direction === 'after' ? 1 : 0, ...key])
+      return Buffer.concat([sign(content, listOf), Buffer.from(content)]).toString('base64url')
+    },
+    read(cursor, listOf) {
+      const bytes = Buffer.from(cursor, 'base64url')
+      const content = bytes.subarray(signatureBytes).toString()
+      const signature = bytes.subarray(0, signatureBytes)
+      if (signature.length !== signatureBytes || !timingSafeEqual(signature, sign(content, listOf))) throw foreign()
+      const [direction, ...position] = JSON.parse(content) as [number, ...CursorKey]
+      return { direction: direction === 1 ? 'after' : 'before', key: position }
+    },
+  }
+}
+
+function foreign(): HttpError {
+  return new HttpError(400, 'query parameter: cursor is not one of this list; begin without it')
+}

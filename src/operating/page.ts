@@ -1,0 +1,68 @@
+import { type RawBuilder, sql } from 'kysely'
+import Type, { type TSchema } from 'typebox'
+import type { CursorKey, Cursors, Position } from './cursor.ts'
+import { Maybe } from './schemas.ts'
+
+export const pageQuery = {
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),
+  cursor: Type.Optional(Type.String({ maxLength: 1000, description: '`next` or `prev` of an earlier answer' })),
+}
+
+export function Page<T extends TSchema>(item: T) {
+  const Cursor = Maybe(Type.String())
+  return Type.Object({ items: Type.Array(item), next: Cursor, prev: Cursor })
+}
+
+export interface PageRequest {
+  limit?: number | undefined
+  cursor?: string | undefined
+}
+
+export interface List<Row> {
+  /** What the list is of: route, filters and accounts. A cursor of it works for no other. */
+  listOf: unknown
+  /** Columns that order it; together unique, and never changed, so that pages stay in place under writes. */
+  order: readonly string[]
+  descending?: boolean
+  keyOf: (row: Row) => CursorKey
+  /** Rows that meet the condition, in the order, at most as many as the limit says. */
+  find: (condition: RawBuilder<unknown>, order: RawBuilder<unknown>, limit: number) => Promise<Row[]>
+}
+
+export interface Found<Row> {
+  rows: Row[]
+  next: string | null
+  prev: string | null
+}
+
+/** One page of a list, forward or back from a cursor. Costs the same however far in it is. */
+export async function findPage<Row>(cursors: Cursors, request: PageRequest, list: List<Row>): Promise<Found<Row>> {
+  const limit = request.limit ?? 100
+  const from = request.cursor === undefined ? null : cursors.read(request.cursor, list.listOf)
+  const backwards = from?.direction === 'before'
+  const ascending = (list.descending ?? false) === backwards
+  const found = await list.find(condition(list.order, from, ascending), orderBy(list.order, ascending), limit + 1)
+  const more = found.length > limit
+  const rows = found.slice(0, limit)
+  if (backwards) rows.reverse()
+
+  const [first, last] = [rows[0], rows.at(-1)]
+  const write = (direction: Position['direction'], row: Row) =>
+    cursors.write({ direction, key: list.keyOf(row) }, list.listOf)
+  return {
+    rows,
+    next: last !== undefined && (more || backwards) ? write('after', last) : null,
+    prev: first !== undefined && (backwards ? more : from !== null) ? write('before', first) : null,
+  }
+}
+
+function condition(order: readonly string[], from: Position | null, ascending: boolean): RawBuilder<unknown> {
+  if (from === null) return sql`true`
+  const columns = sql.join(order.map(column => sql.ref(column)))
+  const values = sql.join(from.key)
+  return ascending ? sql`(${columns}) > (${values})` : sql`(${columns}) < (${values})`
+}
+
+function orderBy(order: readonly string[], ascending: boolean): RawBuilder<unknown> {
+  return sql.join(order.map(column => (ascending ? sql`${sql.ref(column)} asc` : sql`${sql.ref(column)} desc`)))
+}

@@ -1,0 +1,44 @@
+import Type, { type Static } from 'typebox'
+import type { ChangesTable } from '../database/tables.ts'
+import type { Cursors } from '../operating/cursor.ts'
+import { Maybe, Time } from '../operating/schemas.ts'
+
+const Values = Type.Record(Type.String(), Type.Union([Type.String(), Type.Boolean(), Type.Null()]))
+
+/** One step of a profile, a result or an activation. `from` and `to` hold what differs. */
+export const ChangeView = Type.Object(
+  {
+    cursor: Type.String({ description: 'the feed goes on after this change with ?after=' }),
+    at: Time,
+    kind: Type.Enum(['profile', 'result', 'activation']),
+    accountName: Type.String(),
+    requestId: Maybe(Type.String()),
+    iccid: Maybe(Type.String()),
+    eid: Maybe(Type.String()),
+    from: Maybe(Values),
+    to: Values,
+    cause: Type.Object({ callbackId: Maybe(Type.String()), source: Type.String() }),
+  },
+  { title: 'Change' },
+)
+export type ChangeView = Static<typeof ChangeView>
+
+export type ChangeRow = Omit<ChangesTable, 'id'> & { id: string }
+
+/** Cursors of the feed are the same whatever filter a reader uses, so that it may change its filter on the way. */
+export const feedCursors = 'changes'
+
+export function changeView(row: ChangeRow, cursors: Cursors): ChangeView {
+  return {
+    cursor: cursors.write({ direction: 'after', key: [row.id] }, feedCursors),
+    at: row.at.toISOString(),
+    kind: row.kind as ChangeView['kind'],
+    accountName: row.account_name,
+    requestId: row.request_id,
+    iccid: row.iccid,
+    eid: row.eid,
+    from: row.was as ChangeView['from'],
+    to: row.becomes as ChangeView['to'],
+    cause: { callbackId: row.callback_id, source: row.source },
+  }
+}

@@ -1,0 +1,51 @@
+import Type, { type Static } from 'typebox'
+import { Maybe, Time } from '../operating/schemas.ts'
+import type { JsonObject } from '../thingspace/json-message.ts'
+import { readDeviceIds } from '../thingspace/read-callback.ts'
+import type { FoundCallback } from './find-callbacks.ts'
+
+export const StoredVerdict = Type.Enum(['applied', 'unchanged', 'unmatched', 'other', 'quarantined'])
+
+/** A stored callback as the API shows it. `body` is the message with every secret as `"[sealed]"`. */
+export const CallbackView = Type.Object(
+  {
+    callbackId: Type.String(),
+    accountName: Type.String(),
+    serviceName: Type.String(),
+    requestId: Maybe(Type.String()),
+    verdict: StoredVerdict,
+    reason: Maybe(Type.String({ description: 'why it is quarantined or other' })),
+    receivedAt: Time,
+    lastSeenAt: Time,
+    timesSeen: Type.Integer({ minimum: 1 }),
+    highestCallbackCount: Maybe(Type.Integer()),
+    result: Maybe(Type.Enum(['warning', 'succeeded', 'failed'])),
+    faultCode: Maybe(Type.String()),
+    faultMessage: Maybe(Type.String()),
+    deviceIds: Type.Array(Type.Object({ kind: Type.String(), id: Type.String() })),
+    body: Maybe(Type.Unsafe<JsonObject>({ type: 'object', additionalProperties: true })),
+  },
+  { title: 'Callback' },
+)
+export type CallbackView = Static<typeof CallbackView>
+
+export function callbackView(row: FoundCallback): CallbackView {
+  const body = row.body === null ? null : (JSON.parse(row.body) as JsonObject)
+  return {
+    callbackId: row.id,
+    accountName: row.account_name,
+    serviceName: row.service_name,
+    requestId: row.request_id,
+    verdict: row.verdict as CallbackView['verdict'],
+    reason: row.reason,
+    receivedAt: row.received_at.toISOString(),
+    lastSeenAt: row.last_seen_at.toISOString(),
+    timesSeen: row.times_seen,
+    highestCallbackCount: row.highest_callback_count,
+    result: row.result as CallbackView['result'],
+    faultCode: row.fault_code,
+    faultMessage: row.fault_message,
+    deviceIds: body === null ? [] : readDeviceIds(body),
+    body,
+  }
+}

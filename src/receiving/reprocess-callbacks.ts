@@ -1,0 +1,122 @@
+import { type Kysely, sql } from 'kysely'
+import { applyToTarget } from '../correlation/apply-report.ts'
+import { foldProfiles } from '../correlation/fold-profiles.ts'
+import { arrivalOf } from '../correlation/load-messages.ts'
+import { loadTargets } from '../correlation/load-targets.ts'
+import { lockActivations } from '../correlation/lock-activations.ts'
+import { saveResults } from '../correlation/save-results.ts'
+import { saveWorkingSet } from '../correlation/save-working-set.ts'
+import type { ActivationState, WorkingSet } from '../correlation/working-set.ts'
+import type { Database } from '../database/pool.ts'
+import type { CallbacksTable, Tables } from '../database/tables.ts'
+import { inTransaction } from '../database/transaction.ts'
+import type { Accounts } from '../operating/access.ts'
+import { readJsonMessage } from '../thingspace/json-message.ts'
+import { arrivalsOf } from './arrivals.ts'
+import { type CallbackFilter, matching } from './find-callbacks.ts'
+import { type IncomingCallback, type Keys, prepareCallback } from './incoming-callback.ts'
+import { storedMessage } from './stored-message.ts'
+import { verdictOf } from './verdict.ts'
+
+export interface Reprocessed {
+  matched: number
+  reprocessed: number
+  verdicts: { [verdict: string]: number }
+  dryRun: boolean
+}
+
+/** Verdicts that another reading may change. One that was applied has had its effect. */
+const open = ['quarantined', 'other', 'unmatched']
+const atOnce = 100
+
+/**
+ * Reads stored callbacks again, with the code of today, and applies what can be read now. Each is done in a
+ * transaction of its own: one that still can't be applied stays as it is, and stops nobody.
+ */
+export async function reprocessCallbacks(
+  db: Database,
+  keys: Keys,
+  filter: CallbackFilter & { id?: string | undefined },
+  accounts: Accounts,
+  dryRun: boolean,
+): Promise<Reprocessed> {
+  const selected =
+    filter.id === undefined ? matching(filter, accounts) : sql`c.id = ${filter.id} and ${matching({}, accounts)}`
+  const outcome: Reprocessed = { matched: 0, reprocessed: 0, verdicts: {}, dryRun }
+  let last = '00000000-0000-0000-0000-000000000000'
+  for (;;) {
+    const { rows } = await sql<{ id: string; verdict: string }>`
+      select c.id, c.verdict from callbacks c where ${selected} and c.id > ${last} order by c.id limit ${atOnce}`.execute(
+      db,
+    )
+    for (const row of rows) {
+      outcome.matched += 1
+      if (dryRun || !open.includes(row.verdict)) continue
+      const verdict = await inTransaction(db, trx => reprocessCallback(trx, keys, row.id))
+      outcome.reprocessed += 1
+      outcome.verdicts[verdict] = (outcome.verdicts[verdict] ?? 0) + 1
+    }
+    const end = rows.at(-1)
+    if (end === undefined || rows.length < atOnce) return outcome
+    last = end.id
+  }
+}
+
+async function reprocessCallback(db: Kysely<Tables>, keys: Keys, id: string): Promise<string> {
+  const row = await db.selectFrom('callbacks').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
+  const callback = readAgain(row, keys)
+  const { requestId } = callback.reading
+  const { now, activations } = await lockActivations(
+    db,
+    requestId === null ? [] : [{ accountName: row.account_name, requestId }],
+  )
+  const { verdict: known } = await db
+    .selectFrom('callbacks')
+    .select('verdict')
+    .where('id', '=', id)
+    .forUpdate()
+    .executeTakeFirstOrThrow()
+  // Meanwhile its activation may have been recorded, and have claimed it.
+  if (!open.includes(known)) return known
+
+  const [activation = null] = activations
+  const before = await db.deleteFrom('results').where('source_id', '=', id).returningAll().execute()
+  const arrivals = arrivalsOf(callback, activation, row.received_at)
+  const targets = await loadTargets(db, activation?.recorded ? arrivals : [])
+  const set: WorkingSet = { now, activations: byId(activations), targets, profiles: new Map(), changes: [] }
+  const results = arrivals.map(arrival => {
+    const target = activation?.recorded ? applyToTarget(set, activation, arrival) : null
+    return { arrival, accountName: row.account_name, targetNumber: target?.number ?? null }
+  })
+  await saveResults(db, results)
+  if (activation !== null) await foldProfiles(db, set, activation, [...before.map(arrivalOf), ...arrivals])
+  const verdict = verdictOf(callback, activation, set.changes.length > 0)
+  await db
+    .updateTable('callbacks')
+    .set({
+      verdict,
+      reason: callback.reading.reason,
+      activation_id: activation?.id ?? null,
+      body: callback.body,
+      sealed: callback.sealed,
+      seal_key_id: callback.sealKeyId,
+    })
+    .where('id', '=', id)
+    .execute()
+  await saveWorkingSet(db, set)
+  return verdict
+}
+
+function byId(activations: readonly ActivationState[]): Map<string, ActivationState> {
+  return new Map(activations.map(activation => [activation.id, activation]))
+}
+
+function readAgain(row: Omit<CallbacksTable, 'times_seen'>, keys: Keys): IncomingCallback {
+  const bytes = storedMessage(row, keys.sealer)
+  const json = readJsonMessage(bytes)
+  if (!json.ok) throw new Error('a stored callback is no JSON object')
+  return prepareCallback(
+    { id: row.id, accountName: row.account_name, serviceName: row.service_name, bytes, json },
+    keys,
+  )
+}

@@ -1,0 +1,181 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { sql } from 'kysely'
+import Type from 'typebox'
+import { findActivation } from '../activations/find-activation.ts'
+import type { Database } from '../database/pool.ts'
+import { accessOf } from '../operating/access.ts'
+import type { Cursors } from '../operating/cursor.ts'
+import { ErrorReply, HttpError } from '../operating/http-error.ts'
+import { Page, pageQuery } from '../operating/page.ts'
+import { CallbackView, callbackView, StoredVerdict } from './callback-view.ts'
+import { findCallback, findCallbacks } from './find-callbacks.ts'
+import type { Keys } from './incoming-callback.ts'
+import { reprocessCallbacks } from './reprocess-callbacks.ts'
+import { storedMessage } from './stored-message.ts'
+
+export interface StoredCallbackRoutesOptions {
+  db: Database
+  cursors: Cursors
+  keys: () => Keys | null
+}
+
+const Params = Type.Object({ id: Type.String({ format: 'uuid' }) })
+const NoQuery = Type.Object({}, { additionalProperties: false })
+const Name = Type.String({ minLength: 1, maxLength: 64 })
+const filters = {
+  verdict: Type.Optional(StoredVerdict),
+  accountName: Type.Optional(Name),
+  serviceName: Type.Optional(Name),
+  requestId: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
+  receivedAfter: Type.Optional(Type.String({ format: 'date-time' })),
+}
+const errors = { 400: ErrorReply, 401: ErrorReply, 403: ErrorReply, 404: ErrorReply }
+const Reprocessed = Type.Object(
+  {
+    matched: Type.Integer(),
+    reprocessed: Type.Integer(),
+    verdicts: Type.Record(Type.String(), Type.Integer()),
+    dryRun: Type.Boolean(),
+  },
+  { title: 'Reprocessed' },
+)
+
+export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoutesOptions> = async (app, options) => {
+  const { db, cursors } = options
+
+  app.get(
+    '/v1/callbacks',
+    {
+      config: { scope: 'read' },
+      schema: {
+        summary: 'Stored callbacks, newest first',
+        tags: ['callbacks'],
+        querystring: Type.Object({ ...filters, ...pageQuery }, { additionalProperties: false }),
+        response: { 200: Page(CallbackView), ...errors },
+      },
+    },
+    async request => {
+      const { limit, cursor, ...filter } = request.query
+      const page = await findCallbacks(db, cursors, filter, accessOf(request).accounts, { limit, cursor })
+      return { items: page.rows.map(callbackView), next: page.next, prev: page.prev }
+    },
+  )
+
+  app.get(
+    '/v1/activations/:requestId/callbacks',
+    {
+      config: { scope: 'read' },
+      schema: {
+        summary: 'The callbacks of an activation, newest first: those of other kinds too',
+        tags: ['callbacks'],
+        params: Type.Object({ requestId: Type.String({ pattern: '^[A-Za-z0-9-]{3,64}$' }) }),
+        querystring: Type.Object(pageQuery, { additionalProperties: false }),
+        response: { 200: Page(CallbackView), ...errors },
+      },
+    },
+    async request => {
+      const { requestId } = request.params
+      const { accounts } = accessOf(request)
+      const activation = await findActivation(db, requestId, accounts)
+      if (activation === null) throw new HttpError(404, 'not found')
+      const filter = { requestId, accountName: activation.account_name }
+      const page = await findCallbacks(db, cursors, filter, accounts, request.query)
+      return { items: page.rows.map(callbackView), next: page.next, prev: page.prev }
+    },
+  )
+
+  app.get(
+    '/v1/callbacks/:id',
+    {
+      config: { scope: 'read' },
+      schema: {
+        summary: 'One stored callback',
+        tags: ['callbacks'],
+        params: Params,
+        querystring: NoQuery,
+        response: { 200: CallbackView, ...errors },
+      },
+    },
+    async request => {
+      const found = await findCallback(db, request.params.id, accessOf(request).accounts)
+      if (found === null) throw new HttpError(404, 'not found')
+      return callbackView(found)
+    },
+  )
+
+  app.get(
+    '/v1/callbacks/:id/bytes',
+    {
+      config: { scope: 'credentials' },
+      schema: {
+        summary: 'The message as it came, secrets in clear; of a quarantined one byte for byte',
+        description: 'Every look leaves a row in the audit. Listener credentials are only in quarantined messages.',
+        tags: ['callbacks'],
+        params: Params,
+        querystring: NoQuery,
+        response: errors,
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params
+      const access = accessOf(request)
+      const found = await findCallback(db, id, access.accounts)
+      const row = await db.selectFrom('callbacks').selectAll().where('id', '=', id).executeTakeFirst()
+      if (found === null || row === undefined) throw new HttpError(404, 'not found')
+      const bytes = storedMessage(row, keysOr503(options).sealer)
+      await sql`
+        insert into audit (who, action, account_name, callback_id)
+        values (${access.name}, 'message shown', ${row.account_name}, ${id})`.execute(db)
+      reply.header('cache-control', 'no-store').type('application/octet-stream')
+      return reply.serializer((payload: Buffer) => payload as unknown as string).send(bytes as never)
+    },
+  )
+
+  app.post(
+    '/v1/callbacks/:id/reprocess',
+    {
+      config: { scope: 'operate' },
+      schema: {
+        summary: 'Read one callback again, with the code of today',
+        tags: ['callbacks'],
+        params: Params,
+        querystring: NoQuery,
+        response: { 200: Reprocessed, ...errors },
+      },
+    },
+    async request => {
+      const { id } = request.params
+      const { accounts } = accessOf(request)
+      const outcome = await reprocessCallbacks(db, keysOr503(options), { id }, accounts, false)
+      if (outcome.matched === 0) throw new HttpError(404, 'not found')
+      return outcome
+    },
+  )
+
+  app.post(
+    '/v1/callbacks/reprocess',
+    {
+      config: { scope: 'operate' },
+      schema: {
+        summary: 'Read again all callbacks that the filter matches: quarantined, other and unmatched ones',
+        tags: ['callbacks'],
+        querystring: NoQuery,
+        body: Type.Object(
+          { ...filters, dryRun: Type.Optional(Type.Boolean({ default: false })) },
+          { additionalProperties: false },
+        ),
+        response: { 200: Reprocessed, ...errors },
+      },
+    },
+    async request => {
+      const { dryRun = false, ...filter } = request.body
+      return reprocessCallbacks(db, keysOr503(options), filter, accessOf(request).accounts, dryRun)
+    },
+  )
+}
+
+function keysOr503({ keys }: StoredCallbackRoutesOptions): Keys {
+  const known = keys()
+  if (known === null) throw new HttpError(503, 'not available now; ask again', { 'retry-after': '1' })
+  return known
+}

@@ -3,7 +3,7 @@ import { type AskedCall, createAskedLog } from './asked.ts'
 import { createCarrier } from './carrier.ts'
 import { controlRoutes } from './control-routes.ts'
 import { createDelivery } from './deliver.ts'
-import { Refusal } from './error-answer.ts'
+import { Refusal, unified } from './error-answer.ts'
 import { createGate } from './gate.ts'
 import { createLedger, type LedgerEntry } from './ledger.ts'
 import { listenerRoutes } from './listener-routes.ts'
@@ -134,7 +134,11 @@ export const createSimulator = (
   // 10,000 devices with three identifiers each are about 1.5 MB.
   const app = Fastify({ logger: false, bodyLimit: 8 * 1024 * 1024, forceCloseConnections: true })
   app.setErrorHandler((error, _request, reply) => {
-    if (!(error instanceof Refusal)) return reply.send(error)
+    if (!(error instanceof Refusal)) {
+      const { statusCode = 500 } = error as { statusCode?: number }
+      const answer = unified('INPUT_INVALID.Body', 'INPUT_INVALID. The request could not be read', statusCode)
+      return reply.code(answer.status).type(answer.type).send(answer.body)
+    }
     if (error.retryAfterSeconds !== null) reply.header('retry-after', error.retryAfterSeconds)
     return reply.code(error.answer.status).type(error.answer.type).send(error.answer.body)
   })

@@ -80,7 +80,7 @@ t.test('loseAnswer: the request is taken and called back, but the asker never le
 })
 
 t.test('answerAfterMs: the answer takes its time, and the callbacks wait for it', async t => {
-  const { client, simulator, received } = await startAll(t, { answerAfterMs: 150, callbackAfterMs: 50 })
+  const { client, simulator, received } = await startAll(t, { answerAfterMs: 150, callbackAfterMs: 1000 })
   const started = performance.now()
   await client.activate(activation())
   t.ok(performance.now() - started >= 149)
@@ -138,6 +138,12 @@ t.test('what is not of the documented form is refused', async t => {
   ] as const) {
     t.match(await ask(activatePath, body), { status: 400, text: `UnifiedWebService.INPUT_INVALID.${code}"` }, code)
   }
+  const cut = await fetch(`${simulator.url}/api/m2m/v1${activatePath}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{"devices":',
+  })
+  t.match(await cut.json(), { errorCode: 'UnifiedWebService.INPUT_INVALID.Body' })
   t.match(await ask(activatePath, activation(), { authorization: '' }), { status: 401, text: '900902' })
   t.match(await ask(activatePath, activation(), { authorization: 'Bearer x' }), { status: 401, text: '900901' })
   t.match(await ask(activatePath, activation(), { 'vz-m2m-token': 'x' }), { status: 401, text: 'SessionToken.Expired' })

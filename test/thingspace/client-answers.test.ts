@@ -2,6 +2,7 @@ import { createServer } from 'node:net'
 import t from 'tap'
 import { startSimulator } from '../../src/simulator/start-simulator.ts'
 import { CarrierError } from '../../src/thingspace/carrier-error.ts'
+import { exchange } from '../../src/thingspace/exchange.ts'
 import { clientOf, credentials, failure, json, oneDevice, startCarrier } from './client-carrier.ts'
 
 const bodies = {
@@ -29,6 +30,19 @@ t.test('a refusal in no known form is still a refusal', async t => {
     const error = await failure(clientOf(carrier.baseUrl).activate(oneDevice))
     t.match(error, { kind: 'refused', outcome: 'refused', httpStatus: 404, errorCode: null, errorMessage: null }, body)
   }
+})
+
+t.test('a refusal whose body breaks off, or has no end, is still a refusal', async t => {
+  const cut = await startCarrier(t, {
+    action: response => {
+      response.writeHead(400, { 'content-length': '100' }).write('{"errorCode":')
+      setTimeout(() => response.destroy(), 20)
+    },
+  })
+  t.match(await failure(clientOf(cut.baseUrl).activate(oneDevice)), { kind: 'refused', outcome: 'refused' })
+  const huge = await startCarrier(t, { action: response => response.writeHead(400).end(Buffer.alloc(200_000)) })
+  const client = clientOf(huge.baseUrl, { maxAnswerBytes: 100_000 })
+  t.match(await failure(client.activate(oneDevice)), { kind: 'refused', outcome: 'refused', errorCode: null })
 })
 
 t.test('after a 5xx or a 408 it is not known whether the activation was taken', async t => {
@@ -137,7 +151,10 @@ t.test('a token or session that no header could carry is a bad answer, and quote
 t.test('a slow carrier is given up in time', async t => {
   const silent = await startCarrier(t, { action: () => {} })
   const client = clientOf(silent.baseUrl, { timeoutMs: 200 })
+  const started = performance.now()
   t.match(await failure(client.activate(oneDevice)), { kind: 'timeout', outcome: 'unknown', httpStatus: null })
+
+  t.ok(performance.now() - started < 1500)
 
   const trickling = await startCarrier(t, {
     action: response => {
@@ -170,6 +187,27 @@ t.test('a carrier that is not there has taken nothing', async t => {
   })
   await new Promise(resolve => setTimeout(resolve, 20))
   t.match(await failure(client.activate(oneDevice)), { kind: 'unreachable', outcome: 'not-sent', during: 'activate' })
+})
+
+t.test('what fails before there is a connection to trust was never sent', async t => {
+  const carrier = await startCarrier(t)
+  const request = {
+    during: 'activate',
+    method: 'POST',
+    headers: {},
+    body: '{}',
+    timeoutMs: 1000,
+    maxAnswerBytes: 1000,
+  } as const
+  const closed = `http://127.0.0.1:${await unusedPort()}/`
+  const plain = carrier.baseUrl.replace('http:', 'https:')
+  for (const [url, reason] of [
+    [closed, 'ECONNREFUSED'],
+    [plain, 'ERR_SSL_WRONG_VERSION_NUMBER'],
+  ] as const) {
+    t.match(await failure(exchange({ ...request, url })), { kind: 'unreachable', outcome: 'not-sent', reason })
+  }
+  t.equal(carrier.calls.length, 0)
 })
 
 t.test('a connection that breaks after the activation was written leaves it unknown', async t => {

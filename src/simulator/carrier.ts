@@ -61,7 +61,7 @@ export const createCarrier = ({ seed, settings, profiles, delivery, timers }: Pa
     const say = (callback: PlannedCallback) =>
       speak({ ...asked, requestId }, named[callback.profile] as SimulatedProfile, callback, now, early)
     const spoken = plans.flatMap(({ callbacks }) => callbacks).map(say)
-    if (isOfDevice(asked.operation)) spoken.push(...closeDevices({ ...asked, requestId }, plans.length, now))
+    if (isOfDevice(asked.operation)) spoken.push(...closeDevices({ ...asked, requestId }, now))
     const longest = new Promise(resolve => timers.after(2000, () => resolve(null)))
     const mayAnswer = early && spoken.length > 0 ? Promise.race([...spoken, longest]) : Promise.resolve()
     return { requestId, mayAnswer }
@@ -88,10 +88,10 @@ export const createCarrier = ({ seed, settings, profiles, delivery, timers }: Pa
     return later(early && afterMs === 0 ? 0 : afterMs + now.answerAfterMs, () => delivery.send(message))
   }
 
-  const closeDevices = (request: AskedRequest & { requestId: string }, index: number, now: Settings) => {
+  const closeDevices = (request: AskedRequest & { requestId: string }, now: Settings) => {
     const { requestId, accountName, devices } = request
     const serviceName = serviceOf(request.operation, now)
-    const afterMs = now.answerAfterMs + now.callbackAfterMs + now.callbackSpreadMs + index
+    const afterMs = now.answerAfterMs + now.callbackAfterMs + now.callbackSpreadMs + 50
     return devices.flatMap(({ eid }) => {
       if (eid === undefined) return []
       const body = deviceCallbackBody(requestId, eid)

@@ -39,15 +39,16 @@ t.test('an activation is called back once for each profile, as the carrier docum
   await simulator.idle()
 
   t.equal(received.length, 5)
-  for (const [index, { body, headers }] of received.entries()) {
+  for (const { body, headers } of received) {
     const { username, password, ...rest } = body
     t.strictSame([username, password], ['listener', 'password-1'])
     t.strictSame(skeleton(rest), skeleton(documented))
     t.match(rest, { ...documented, requestId, deviceIds: Array, deviceResponse: Object })
-    t.match(JSON.stringify(rest), devices[index]?.deviceIds[1]?.id, 'in the order asked for')
     t.match(headers, { 'content-type': 'application/json', 'user-agent': "Verizon's callback service" })
     t.equal(headers.authorization, undefined)
   }
+  const iccids = received.map(({ body }) => (body.deviceIds as { id: string }[])[0]?.id)
+  t.strictSame(iccids.sort(), devices.map(({ deviceIds }) => deviceIds[1]?.id).sort())
   t.ok(simulator.ledger().every(({ outcome, attempts }) => outcome === 'ok' && attempts.length === 1))
 })
 
@@ -74,8 +75,11 @@ t.test('a consumer eSIM is asked for by EID and IMEI, and the callback hands ove
   await client.activate(ask)
   await simulator.idle()
   t.strictSame(
-    received.slice(2).map(({ body }) => (body.deviceIds as { id: string }[])[0]?.id),
-    iccids,
+    received
+      .slice(2)
+      .map(({ body }) => (body.deviceIds as { id: string }[])[0]?.id)
+      .sort(),
+    iccids.sort(),
     'and keeps it',
   )
 })
@@ -91,8 +95,11 @@ t.test('a device is suspended with a callback for each profile and one for the d
   await client.perform('device_suspend', { accountName: account, devices: [{ deviceIds: [eid] }] })
   await simulator.idle()
   t.equal(received.length, 3)
-  t.match(received[0]?.body, { deviceResponse: { deviceProfileResponse: { state: 'SUSPEND' } } })
-  t.strictSame(received[2]?.body.deviceIds, [{ id: eid.id, kind: 'Eid' }])
+  const [ofDevice, ...others] = received.filter(({ body }) => !('deviceResponse' in body))
+  t.strictSame(ofDevice?.body.deviceIds, [{ id: eid.id, kind: 'Eid' }])
+  t.equal(others.length, 0)
+  const ofProfiles = received.filter(one => one !== ofDevice).map(({ body }) => body)
+  t.match(ofProfiles, Array(2).fill({ deviceResponse: { deviceProfileResponse: { state: 'SUSPEND' } } }))
 })
 
 t.test('downloads are called back through DeviceProfileService, activations through CarrierService', async t => {

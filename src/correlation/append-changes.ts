@@ -27,8 +27,8 @@ export async function appendChanges(db: Kysely<Tables>, changes: readonly Change
     source: change.source,
     profile: change.profile,
   }))
-  await sql`select pg_advisory_xact_lock(${feedLock})`.execute(db)
-  await sql`
+  const locked = sql`select pg_advisory_xact_lock(${feedLock})`.execute(db)
+  const appended = sql`
     insert into changes (at, kind, account_name, request_id, iccid, eid, was, becomes, callback_id, source, profile)
     select at, kind, account_name, request_id, iccid, eid, was, becomes, callback_id, source, profile
     from ${rowsOf(
@@ -37,4 +37,5 @@ export async function appendChanges(db: Kysely<Tables>, changes: readonly Change
        becomes jsonb, callback_id uuid, source text, profile jsonb`,
     )}
     order by position`.execute(db)
+  await Promise.all([locked, appended])
 }

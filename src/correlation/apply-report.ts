@@ -113,7 +113,7 @@ export function changeProfile(
 
   state.version += 1
   // Another batch may have read the clock after us, and had the profile before us: its time never goes back.
-  state.changedAt = set.now > state.changedAt ? set.now : state.changedAt
+  state.changedAt = new Date(Math.max(set.now.getTime(), state.changedAt.getTime()))
   const [was, becomes] = difference(before === null ? null : shown(before), shown(profile))
   set.changes.push({
     at: state.changedAt,

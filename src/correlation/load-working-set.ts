@@ -13,11 +13,6 @@ export async function loadWorkingSet(
 ): Promise<WorkingSet> {
   const byId = new Map(activations.map(activation => [activation.id, activation]))
   const recorded = arrivals.filter(arrival => byId.get(arrival.activationId)?.recorded)
-  return {
-    now,
-    activations: byId,
-    targets: await loadTargets(db, recorded),
-    profiles: await loadProfiles(db, now, byId, arrivals),
-    changes: [],
-  }
+  const [targets, profiles] = await Promise.all([loadTargets(db, recorded), loadProfiles(db, now, byId, arrivals)])
+  return { now, activations: byId, targets, profiles, changes: [] }
 }

@@ -1,17 +1,29 @@
 import { type Kysely, sql } from 'kysely'
 import { faultOf, resultOf, sourceOf } from '../activations/result.ts'
-import { StartOver } from '../database/refusal.ts'
 import { rowsOf } from '../database/rows.ts'
 import type { Tables } from '../database/tables.ts'
 import { appendChanges } from './append-changes.ts'
 import type { ActivationState, ProfileState, TargetState, WorkingSet } from './working-set.ts'
 
-/** Writes what was touched, changes last: their lock is held from there to the commit. */
+/**
+ * Writes what was touched, in one round trip, changes last: their lock is held from there to the commit. A new profile
+ * that another transaction made first breaks its key, and the work starts over.
+ */
 export async function saveWorkingSet(db: Kysely<Tables>, set: WorkingSet): Promise<void> {
-  await saveTargets(db, [...set.targets.values()].flat().filter(isTouched))
-  await saveProfiles(db, [...set.profiles.values()].filter(isTouched))
-  await saveActivations(db, [...set.activations.values()].filter(isTouched))
-  await appendChanges(db, set.changes)
+  const profiles = [...set.profiles.values()].filter(isTouched).flatMap(profileRow)
+  await Promise.all([
+    saveTargets(db, [...set.targets.values()].flat().filter(isTouched)),
+    insertProfiles(
+      db,
+      profiles.filter(row => row.loaded_version === 0),
+    ),
+    updateProfiles(
+      db,
+      profiles.filter(row => row.loaded_version > 0),
+    ),
+    saveActivations(db, [...set.activations.values()].filter(isTouched)),
+    appendChanges(db, set.changes),
+  ])
 }
 
 function isTouched({ touched }: { touched: boolean }): boolean {
@@ -55,68 +67,49 @@ async function saveTargets(db: Kysely<Tables>, targets: readonly TargetState[]):
       settled_at = excluded.settled_at`.execute(db)
 }
 
-async function saveProfiles(db: Kysely<Tables>, states: readonly ProfileState[]): Promise<void> {
-  if (states.length === 0) return
-  const rows = states.flatMap(({ profile, ...state }) =>
-    profile === null
-      ? []
-      : [
-          {
-            iccid: state.iccid,
-            account_name: state.accountName,
-            eid: profile.eid,
-            imei: profile.imei,
-            mdn: profile.mdn,
-            msisdn: profile.msisdn,
-            state: profile.state,
-            profile_status: profile.profileStatus,
-            profile_role: profile.profileRole,
-            service_plan: profile.servicePlan,
-            address_update: profile.addressUpdate,
-            credential_callback_id: profile.credentialCallbackId,
-            activation_id: profile.activationId,
-            evidence: profile.evidence,
-            result: resultOf(profile.evidence),
-            fault_code: faultOf(profile.evidence).code,
-            fault_message: faultOf(profile.evidence).message,
-            source: sourceOf(profile.evidence) ?? 'callback',
-            spoken_submitted_at: profile.lastWord.submittedAt,
-            spoken_final: profile.lastWord.final,
-            spoken_at: profile.lastWord.at,
-            spoken_by: profile.lastWord.sourceId,
-            changed_at: state.changedAt,
-            confirmed_at: state.confirmedAt,
-            version: state.version,
-            loaded_version: state.loadedVersion,
-          },
-        ],
-  )
-  const { rows: saved } = await sql<{ version: number }>`
-    insert into profiles as p (iccid, account_name, eid, imei, mdn, msisdn, state, profile_status, profile_role,
-      service_plan, address_update, credential_callback_id, activation_id, evidence, result, fault_code,
-      fault_message, source, spoken_submitted_at, spoken_final, spoken_at, spoken_by, changed_at, confirmed_at, version)
-    select iccid, account_name, eid, imei, mdn, msisdn, state, profile_status, profile_role,
-      service_plan, address_update, credential_callback_id, activation_id, evidence, result, fault_code,
-      fault_message, source, spoken_submitted_at, spoken_final, spoken_at, spoken_by, changed_at, confirmed_at, version
-    from ${rowsOf(
-      rows,
-      `iccid text, account_name text, eid text, imei text, mdn text, msisdn text, state text, profile_status text,
-       profile_role text, service_plan text, address_update jsonb, credential_callback_id uuid, activation_id bigint,
-       evidence jsonb, result text, fault_code text, fault_message text, source text,
-       spoken_submitted_at timestamptz, spoken_final boolean, spoken_at timestamptz, spoken_by uuid,
-       changed_at timestamptz, confirmed_at timestamptz, version integer, loaded_version integer`,
-    )}
-    where loaded_version = 0
-    order by iccid, account_name
-    on conflict (iccid, account_name) do nothing
-    returning p.version`.execute(db)
-  if (saved.length !== rows.filter(row => row.loaded_version === 0).length) {
-    throw new StartOver('another transaction made one of these profiles first')
-  }
-  await updateProfiles(
-    db,
-    rows.filter(row => row.loaded_version > 0),
-  )
+function profileRow({ profile, ...state }: ProfileState) {
+  if (profile === null) return []
+  return [
+    {
+      iccid: state.iccid,
+      account_name: state.accountName,
+      eid: profile.eid,
+      imei: profile.imei,
+      mdn: profile.mdn,
+      msisdn: profile.msisdn,
+      state: profile.state,
+      profile_status: profile.profileStatus,
+      profile_role: profile.profileRole,
+      service_plan: profile.servicePlan,
+      address_update: profile.addressUpdate,
+      credential_callback_id: profile.credentialCallbackId,
+      activation_id: profile.activationId,
+      evidence: profile.evidence,
+      result: resultOf(profile.evidence),
+      fault_code: faultOf(profile.evidence).code,
+      fault_message: faultOf(profile.evidence).message,
+      source: sourceOf(profile.evidence) ?? 'callback',
+      spoken_submitted_at: profile.lastWord.submittedAt,
+      spoken_final: profile.lastWord.final,
+      spoken_at: profile.lastWord.at,
+      spoken_by: profile.lastWord.sourceId,
+      changed_at: state.changedAt,
+      confirmed_at: state.confirmedAt,
+      version: state.version,
+      loaded_version: state.loadedVersion,
+    },
+  ]
+}
+
+const profileColumns = `iccid text, account_name text, eid text, imei text, mdn text, msisdn text, state text,
+  profile_status text, profile_role text, service_plan text, address_update jsonb, credential_callback_id uuid,
+  activation_id bigint, evidence jsonb, result text, fault_code text, fault_message text, source text,
+  spoken_submitted_at timestamptz, spoken_final boolean, spoken_at timestamptz, spoken_by uuid,
+  changed_at timestamptz, confirmed_at timestamptz, version integer`
+
+async function insertProfiles(db: Kysely<Tables>, rows: readonly object[]): Promise<void> {
+  if (rows.length === 0) return
+  await sql`insert into profiles select * from ${rowsOf(rows, profileColumns)} order by iccid, account_name`.execute(db)
 }
 
 /** These rows are locked since they were loaded. */
@@ -131,14 +124,7 @@ async function updateProfiles(db: Kysely<Tables>, rows: readonly object[]): Prom
       fault_message = r.fault_message, source = r.source, spoken_submitted_at = r.spoken_submitted_at,
       spoken_final = r.spoken_final, spoken_at = r.spoken_at, spoken_by = r.spoken_by, changed_at = r.changed_at,
       confirmed_at = r.confirmed_at, version = r.version
-    from ${rowsOf(
-      rows,
-      `iccid text, account_name text, eid text, imei text, mdn text, msisdn text, state text, profile_status text,
-       profile_role text, service_plan text, address_update jsonb, credential_callback_id uuid, activation_id bigint,
-       evidence jsonb, result text, fault_code text, fault_message text, source text,
-       spoken_submitted_at timestamptz, spoken_final boolean, spoken_at timestamptz, spoken_by uuid,
-       changed_at timestamptz, confirmed_at timestamptz, version integer`,
-    )}
+    from ${rowsOf(rows, profileColumns)}
     where p.iccid = r.iccid and p.account_name = r.account_name`.execute(db)
 }
 

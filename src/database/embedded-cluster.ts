@@ -34,19 +34,20 @@ export async function createCluster(
   const scratch = join(dataDir, `postgres.new-${randomBytes(6).toString('hex')}`)
   const outside = !(await canEnter(user, dataDir))
   const folder = outside ? join(await openStore(), randomBytes(6).toString('hex')) : scratch
-  // the link is how a later start finds what an interrupted one has left outside
-  if (outside) await symlink(folder, scratch)
-  await mkdir(folder, { mode: 0o700 })
-  if (user) await chown(folder, user.uid, user.gid)
-  const kept = await initialise(folder, password, binaries, user).then(
-    () => publish(dataDir, folder, outside),
-    async error => {
-      // the winner of a race may have cleared ours away
-      if (await exists(join(dataDir, 'postgres'))) return false
-      await discard(scratch)
-      throw error
-    },
-  )
+  let kept: boolean
+  try {
+    // the link is how a later start finds what an interrupted one has left outside
+    if (outside) await symlink(folder, scratch)
+    await mkdir(folder, { mode: 0o700 })
+    if (user) await chown(folder, user.uid, user.gid)
+    await initialise(folder, password, binaries, user)
+    kept = await publish(dataDir, folder, outside)
+  } catch (error) {
+    await discard(scratch)
+    // the winner of a race may have cleared ours away
+    if (!(await exists(join(dataDir, 'postgres')))) throw error
+    kept = false
+  }
   if (outside && kept) {
     log(`${user?.name} cannot enter ${dataDir}, so the database is kept in ${folder}; ${dataDir}/postgres links to it.`)
     await rm(scratch)
@@ -59,7 +60,8 @@ export async function createCluster(
 /** Removes what interrupted first starts have left. Only for the owner of the running cluster. */
 export async function removeUnfinished(dataDir: string): Promise<void> {
   for (const name of await readdir(dataDir)) {
-    if (name.startsWith('postgres.new-')) await discard(join(dataDir, name))
+    // what cannot be removed now can be at the next start
+    if (name.startsWith('postgres.new-')) await discard(join(dataDir, name)).catch(() => {})
   }
 }
 

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { findBinaries, reachableBinaries } from './embedded-binaries.ts'
 import { createCluster, findCluster, removeUnfinished, superuser } from './embedded-cluster.ts'
 import { type Address, connect, type Ownership, takeOwnership } from './embedded-owner.ts'
@@ -62,8 +63,9 @@ async function start(
   }
   const server = await startOnce().catch(async error => {
     // another start on the same data directory was faster: the second look says whose it is
-    if (await findPostmaster(cluster)) return startOnce()
-    throw error
+    if (!String(error).includes('postmaster.pid') && !(await findPostmaster(cluster))) throw error
+    await sleep(500)
+    return startOnce()
   })
 
   let ownership: Ownership | undefined

@@ -30,6 +30,11 @@ export function openDatabase(options: DatabaseOptions): Database {
     idle_in_transaction_session_timeout: 5_000,
     // The server's own limit comes first; this one is for a link that no longer carries the server's answer.
     query_timeout: options.statementTimeoutMs + 1_000,
+    // Statements of one transaction that don't wait for each other are answered in one round trip.
+    pipeline: true,
+    // Every statement here finds its rows by key. Without statistics yet, or with old ones, the planner would sometimes
+    // rather read whole tables: costs must not depend on how much is stored.
+    options: '-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off',
     Client: MortalClient,
   })
   // pg-pool takes its own listener off a client that is checked out: a backend that dies while its transaction idles
@@ -45,7 +50,7 @@ export function openDatabase(options: DatabaseOptions): Database {
  */
 class MortalClient extends pg.Client {
   override query: pg.Client['query'] = ((...args: Parameters<pg.Client['query']>) => {
-    const answer = super.query(...args) as unknown
+    const answer = super.query(...prepared(args)) as unknown
     if (answer instanceof Promise) answer.catch(error => this.#dieOfTimeout(error))
     return answer
   }) as pg.Client['query']
@@ -55,4 +60,19 @@ class MortalClient extends pg.Client {
     const { connection } = this as unknown as { connection: { stream: { destroy(): void } } }
     connection.stream.destroy()
   }
+}
+
+type QueryArguments = Parameters<pg.Client['query']>
+
+const names = new Map<string, string>()
+const mostNames = 300
+
+/** A statement with parameters gets a name, so that each connection parses it once. */
+function prepared(args: QueryArguments): QueryArguments {
+  const [text, values] = args as unknown as [unknown, unknown]
+  if (typeof text !== 'string' || !Array.isArray(values) || values.length === 0) return args
+  const name = names.get(text) ?? (names.size < mostNames ? `s${names.size}` : undefined)
+  if (name === undefined) return args
+  names.set(text, name)
+  return [{ name, text, values }] as unknown as QueryArguments
 }

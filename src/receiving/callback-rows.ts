@@ -1,6 +1,5 @@
-import { type Kysely, sql } from 'kysely'
+import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { ActivationState } from '../correlation/working-set.ts'
-import { StartOver } from '../database/refusal.ts'
 import { rowsOf } from '../database/rows.ts'
 import type { Tables } from '../database/tables.ts'
 import type { IncomingCallback } from './incoming-callback.ts'
@@ -10,12 +9,9 @@ export interface NewCallback {
   callback: IncomingCallback
   activationId: string | null
   verdict: StoredVerdict
-}
-
-export interface InsertedCallback {
-  id: string
-  /** null when the unique key found the same message, stored by another transaction meanwhile. */
-  verdict: StoredVerdict | null
+  /** How often it came in this batch, and the highest count that it carried. */
+  timesSeen: number
+  highestCallbackCount: number | null
 }
 
 /** Ids of the callbacks among these that are stored already, by fingerprint. */
@@ -36,16 +32,37 @@ export async function findStored(
 }
 
 /**
- * Inserts, and lets the unique key have the last word: a message that another transaction stored meanwhile is counted
- * there. That can only happen to one without a request, since all others are stored under their activation's lock.
+ * Inserts callbacks of known requests. The unique key has the last word: were one stored already, which the lock on
+ * its activation rules out, the transaction would fail and start over.
  */
-export async function insertCallbacks(
+export async function insertCallbacks(db: Kysely<Tables>, rows: readonly NewCallback[], now: Date): Promise<void> {
+  if (rows.length === 0) return
+  await sql`insert into callbacks ${selectNew(rows, now)}`.execute(db)
+}
+
+/**
+ * Inserts callbacks that name no request. No lock keeps another transaction from storing the same one, so the unique
+ * key decides, and the id of the one that is stored is returned by fingerprint.
+ */
+export async function insertNameless(
   db: Kysely<Tables>,
   rows: readonly NewCallback[],
   now: Date,
-): Promise<Map<string, InsertedCallback>> {
+): Promise<Map<string, string>> {
   if (rows.length === 0) return new Map()
-  const values = rows.map(({ callback, activationId, verdict }) => ({
+  const { rows: stored } = await sql<{ id: string; fingerprint: string }>`
+    insert into callbacks as c ${selectNew(rows, now)}
+    on conflict on constraint callbacks_same_message do update set
+      times_seen = c.times_seen + excluded.times_seen,
+      last_seen_at = greatest(c.last_seen_at, excluded.last_seen_at),
+      highest_callback_count = greatest(c.highest_callback_count, excluded.highest_callback_count)
+    returning c.id, c.fingerprint`.execute(db)
+  return new Map(stored.map(row => [row.fingerprint, row.id]))
+}
+
+/** In order of fingerprint, so that two transactions never wait for each other crosswise. */
+function selectNew(rows: readonly NewCallback[], now: Date): RawBuilder<unknown> {
+  const values = rows.map(({ callback, activationId, verdict, timesSeen, highestCallbackCount }) => ({
     id: callback.id,
     account_name: callback.accountName,
     service_name: callback.serviceName,
@@ -53,50 +70,35 @@ export async function insertCallbacks(
     fingerprint: callback.fingerprint,
     verdict,
     reason: callback.reading.reason,
-    highest_callback_count: callback.reading.callbackCount,
+    received_at: now,
+    last_seen_at: now,
+    times_seen: timesSeen,
+    highest_callback_count: highestCallbackCount,
     body: callback.body,
     sealed: callback.sealed === null ? null : `\\x${callback.sealed.toString('hex')}`,
     seal_key_id: callback.sealKeyId,
   }))
-  const { rows: stored } = await sql<{ id: string; fingerprint: string }>`
-    insert into callbacks as c (id, account_name, service_name, activation_id, fingerprint, verdict, reason, received_at,
-      last_seen_at, highest_callback_count, body, sealed, seal_key_id)
-    select id, account_name, service_name, activation_id, fingerprint, verdict, reason, ${now}, ${now},
-      highest_callback_count, body, sealed, seal_key_id
-    from ${rowsOf(
-      values,
-      `id uuid, account_name text, service_name text, activation_id bigint, fingerprint uuid, verdict text, reason text,
-       highest_callback_count integer, body text, sealed bytea, seal_key_id text`,
-    )}
-    order by fingerprint
-    on conflict on constraint callbacks_same_message do update set
-      times_seen = c.times_seen
-    returning c.id, c.fingerprint`.execute(db)
-  return new Map(stored.map(row => [row.fingerprint, insertedCallback(rows, row)]))
+  return sql`select * from ${rowsOf(
+    values,
+    `id uuid, account_name text, service_name text, activation_id bigint, fingerprint uuid, verdict text, reason text,
+     received_at timestamptz, last_seen_at timestamptz, times_seen integer, highest_callback_count integer, body text,
+     sealed bytea, seal_key_id text`,
+  )} order by fingerprint`
 }
 
-function insertedCallback(rows: readonly NewCallback[], stored: { id: string; fingerprint: string }): InsertedCallback {
-  const row = rows.find(({ callback }) => callback.id === stored.id)
-  if (row !== undefined) return { id: stored.id, verdict: row.verdict }
-  const ours = rows.find(({ callback }) => callback.fingerprint === stored.fingerprint)
-  if (ours?.activationId !== null) throw new StartOver('the same message was stored by another transaction')
-  return { id: stored.id, verdict: null }
+export interface Repeat {
+  id: string
+  timesSeen: number
+  highestCallbackCount: number | null
 }
 
 /** Counts deliveries of messages that are stored already. */
-export async function countRepeats(
-  db: Kysely<Tables>,
-  repeats: readonly { id: string; callbackCount: number | null }[],
-  now: Date,
-): Promise<void> {
+export async function countRepeats(db: Kysely<Tables>, repeats: readonly Repeat[], now: Date): Promise<void> {
   if (repeats.length === 0) return
   await sql`
     update callbacks c set
-      times_seen = c.times_seen + s.times, last_seen_at = greatest(c.last_seen_at, ${now}),
-      highest_callback_count = greatest(c.highest_callback_count, s.highest)
-    from (
-      select id, count(*)::integer as times, max("callbackCount") as highest
-      from ${rowsOf(repeats, 'id uuid, "callbackCount" integer')} group by id order by id
-    ) s
-    where c.id = s.id`.execute(db)
+      times_seen = c.times_seen + r."timesSeen", last_seen_at = greatest(c.last_seen_at, ${now}),
+      highest_callback_count = greatest(c.highest_callback_count, r."highestCallbackCount")
+    from ${rowsOf(repeats, 'id uuid, "timesSeen" integer, "highestCallbackCount" integer')}
+    where c.id = r.id`.execute(db)
 }

@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict'
 import type { Kysely } from 'kysely'
 import { applyReport } from '../correlation/apply-report.ts'
 import { loadWorkingSet } from '../correlation/load-working-set.ts'
@@ -8,7 +7,14 @@ import { saveWorkingSet } from '../correlation/save-working-set.ts'
 import type { ActivationState } from '../correlation/working-set.ts'
 import type { Tables } from '../database/tables.ts'
 import { arrivalsOf } from './arrivals.ts'
-import { countRepeats, findStored, insertCallbacks, type NewCallback } from './callback-rows.ts'
+import {
+  countRepeats,
+  findStored,
+  insertCallbacks,
+  insertNameless,
+  type NewCallback,
+  type Repeat,
+} from './callback-rows.ts'
 import type { IncomingCallback } from './incoming-callback.ts'
 import { type Verdict, verdictOf } from './verdict.ts'
 
@@ -19,59 +25,62 @@ export interface StoredCallback {
 
 /**
  * One transaction for callbacks that arrived together: each is kept once, matched, applied, and its changes written.
- * Returns one answer per callback, in the order given.
+ * Three round trips: lock, load, save. Returns one answer per callback, in the order given.
  */
 export async function storeCallbacks(
   db: Kysely<Tables>,
   incoming: readonly IncomingCallback[],
 ): Promise<StoredCallback[]> {
-  const distinct = firstOfEach(incoming)
-  const locked = await lockActivations(db, requestsOf(distinct))
-  const { now } = locked
-  const activationOf = activationsByName(locked.activations)
-  const stored = await findStored(db, distinct, activationOf)
-  const fresh = distinct.filter(callback => !stored.has(callback.fingerprint))
+  const deliveries = Map.groupBy(incoming, callback => callback.fingerprint)
+  const distinct = [...deliveries.values()].flatMap(([first]) => first ?? [])
+  const { now, activations } = await lockActivations(db, requestsOf(distinct))
+  const activationOf = activationsByName(activations)
+  const arrivals = new Map(distinct.map(callback => [callback.id, arrivalsOf(callback, activationOf(callback), now)]))
+  const [stored, set] = await Promise.all([
+    findStored(db, distinct, activationOf),
+    loadWorkingSet(db, now, activations, [...arrivals.values()].flat()),
+  ])
 
-  const arrivals = new Map(fresh.map(callback => [callback.id, arrivalsOf(callback, activationOf(callback), now)]))
-  const set = await loadWorkingSet(db, now, locked.activations, [...arrivals.values()].flat())
   const results: StoredResult[] = []
-  const rows = fresh.map((callback): NewCallback => {
-    const effects = (arrivals.get(callback.id) ?? []).map(arrival => {
-      const effect = applyReport(set, arrival)
-      results.push({ arrival, accountName: callback.accountName, targetNumber: effect.targetNumber })
-      return effect
-    })
-    const activation = activationOf(callback)
-    return {
-      callback,
-      activationId: activation?.id ?? null,
-      verdict: verdictOf(
+  const rows = distinct
+    .filter(({ fingerprint }) => !stored.has(fingerprint))
+    .map((callback): NewCallback => {
+      const effects = (arrivals.get(callback.id) ?? []).map(arrival => {
+        const effect = applyReport(set, arrival)
+        results.push({ arrival, accountName: callback.accountName, targetNumber: effect.targetNumber })
+        return effect
+      })
+      const activation = activationOf(callback)
+      const changed = effects.some(effect => effect.changed)
+      return {
         callback,
-        activation,
-        effects.some(effect => effect.changed),
-      ),
-    }
-  })
+        activationId: activation?.id ?? null,
+        verdict: verdictOf(callback, activation, changed),
+        ...countDeliveries(deliveries.get(callback.fingerprint) ?? []),
+      }
+    })
+  const [nameless] = await Promise.all([
+    insertNameless(db, rows.filter(isNameless), now),
+    insertCallbacks(
+      db,
+      rows.filter(row => !isNameless(row)),
+      now,
+    ),
+    countRepeats(db, repeatsOf(deliveries, stored), now),
+    saveResults(db, results),
+    saveWorkingSet(db, set),
+  ])
 
-  const inserted = await insertCallbacks(db, rows, now)
-  await countRepeats(db, repeatsOf(incoming, stored, inserted), now)
-  await saveResults(db, results)
-  await saveWorkingSet(db, set)
-
-  return incoming.map(callback => {
-    const known = stored.get(callback.fingerprint)
-    const row = inserted.get(callback.fingerprint)
-    if (known !== undefined) return { callbackId: known, verdict: 'repeated' }
-    assert(row !== undefined, 'a callback was stored before or is inserted now')
-    return { callbackId: row.id, verdict: callback.id === row.id ? (row.verdict ?? 'repeated') : 'repeated' }
+  const verdicts = new Map(rows.map(({ callback, verdict }) => [callback.id, verdict]))
+  return incoming.map(({ id, fingerprint }) => {
+    const callbackId =
+      stored.get(fingerprint) ?? nameless.get(fingerprint) ?? deliveries.get(fingerprint)?.[0]?.id ?? id
+    return { callbackId, verdict: callbackId === id ? (verdicts.get(id) ?? 'repeated') : 'repeated' }
   })
 }
 
-/** Copies that wait in the same batch: the first is stored, the others repeat it. */
-function firstOfEach(incoming: readonly IncomingCallback[]): IncomingCallback[] {
-  const first = new Map<string, IncomingCallback>()
-  for (const callback of incoming) if (!first.has(callback.fingerprint)) first.set(callback.fingerprint, callback)
-  return [...first.values()]
+function isNameless({ activationId }: NewCallback): boolean {
+  return activationId === null
 }
 
 function requestsOf(callbacks: readonly IncomingCallback[]) {
@@ -89,19 +98,15 @@ function activationsByName(activations: readonly ActivationState[]): ActivationO
   return ({ accountName, reading }) => byName.get(`${reading.requestId} ${accountName}`) ?? null
 }
 
-interface Repeat {
-  id: string
-  callbackCount: number | null
+/** Deliveries of callbacks that were stored before this batch. */
+function repeatsOf(
+  deliveries: ReadonlyMap<string, readonly IncomingCallback[]>,
+  stored: ReadonlyMap<string, string>,
+): Repeat[] {
+  return [...stored].map(([fingerprint, id]) => ({ id, ...countDeliveries(deliveries.get(fingerprint) ?? []) }))
 }
 
-/** Every delivery beyond the one that was inserted, by the callback that it repeats. */
-function repeatsOf(
-  incoming: readonly IncomingCallback[],
-  stored: ReadonlyMap<string, string>,
-  inserted: ReadonlyMap<string, { id: string }>,
-): Repeat[] {
-  return incoming.flatMap(callback => {
-    const id = stored.get(callback.fingerprint) ?? inserted.get(callback.fingerprint)?.id
-    return id === undefined || id === callback.id ? [] : [{ id, callbackCount: callback.reading.callbackCount }]
-  })
+function countDeliveries(deliveries: readonly IncomingCallback[]) {
+  const counts = deliveries.flatMap(({ reading }) => reading.callbackCount ?? [])
+  return { timesSeen: deliveries.length, highestCallbackCount: counts.length === 0 ? null : Math.max(...counts) }
 }

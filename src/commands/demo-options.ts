@@ -1,0 +1,58 @@
+import { parseArgs } from 'node:util'
+import { type Config, readConfig } from '../config.ts'
+
+export interface DemoOptions {
+  /** Decides every identifier and requestId: the same one tells the same story again. */
+  seed: number
+  /** Leave when the story is told, also on a terminal. */
+  once: boolean
+  help: boolean
+  config: Config
+}
+
+export const usage = `npm run demo -- [--seed N] [--once]
+
+  Starts the service beside a simulated carrier, activates a handful of eSIM profiles, and shows what the service
+  makes of the carrier's callbacks. On a terminal it then stays up until Ctrl-C.
+
+  --seed N   the same identifiers again (0 to 2147483647; default: by chance)
+  --once     leave when it is done, also on a terminal
+
+  PORT           where the service listens (default: any free port)
+  DATA_DIR       where the embedded database lies (default: .data/demo)
+  DATABASE_URL   another PostgreSQL instead, together with SEAL_KEY; made-up activations are written to it
+`
+
+const most = 2 ** 31 - 1
+
+/**
+ * Only what says where to listen and where to keep is taken from the environment: listeners and tokens would close the
+ * URLs that the demo ends with to a browser.
+ */
+export function readDemoOptions(args: string[], env: NodeJS.ProcessEnv): DemoOptions {
+  const { values } = parseArgs({
+    args,
+    options: { seed: { type: 'string' }, once: { type: 'boolean' }, help: { type: 'boolean' } },
+  })
+  const { DATABASE_URL, DATABASE_URL_FILE, SEAL_KEY, SEAL_KEY_FILE, SEAL_KEYS_PREVIOUS, DATA_DIR, PORT } = env
+  return {
+    seed: values.seed === undefined ? Math.floor(Math.random() * most) : readSeed(values.seed),
+    once: values.once ?? false,
+    help: values.help ?? false,
+    config: readConfig({
+      DATABASE_URL,
+      DATABASE_URL_FILE,
+      SEAL_KEY,
+      SEAL_KEY_FILE,
+      SEAL_KEYS_PREVIOUS,
+      DATA_DIR: DATA_DIR || '.data/demo',
+      PORT: PORT || '0',
+    }),
+  }
+}
+
+function readSeed(text: string): number {
+  const seed = Number(text)
+  if (!/^\d+$/.test(text) || seed > most) throw new Error(`--seed must be a whole number from 0 to ${most}`)
+  return seed
+}

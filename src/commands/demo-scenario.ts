@@ -1,0 +1,85 @@
+import { makeEid, makeIccid, makeImei } from '../simulator/make-identifiers.ts'
+import type { Settings } from '../simulator/settings.ts'
+
+export const accountName = '0000123456-00001'
+export const serviceName = 'CarrierService'
+
+/** One request to ThingSpace, and how the simulated carrier is to behave over it. */
+export interface Step {
+  number: number
+  title: string
+  servicePlan: string
+  profiles: AskedProfile[]
+  behaviour: Partial<Settings>
+}
+
+export interface AskedProfile {
+  eid: string
+  iccid: string
+  imei: string
+}
+
+const verizon = 'EXAMPLE_US_PLAN'
+const global = 'EXAMPLE_GLOBAL_PLAN'
+const quick = { callbackAfterMs: 500, callbackSpreadMs: 0 }
+
+/** Everything that a day brings, one request each. Devices 0 and 1 get a global profile beside their Verizon one. */
+export function tellScenario(seed: number): Step[] {
+  const steps: Omit<Step, 'number'>[] = [
+    {
+      title: '3 Verizon profiles in one request',
+      servicePlan: verizon,
+      profiles: [0, 1, 2].map(device => profileOf(seed, device, 0)),
+      behaviour: { callbackAfterMs: 600, callbackSpreadMs: 1_200 },
+    },
+    {
+      title: '2 global profiles, devices of #1',
+      servicePlan: global,
+      profiles: [0, 1].map(device => profileOf(seed, device, 1)),
+      behaviour: { callbackAfterMs: 600, callbackSpreadMs: 500 },
+    },
+    {
+      title: 'a profile that fails',
+      servicePlan: verizon,
+      profiles: [profileOf(seed, 3, 0)],
+      behaviour: { ...quick, fault: 1 },
+    },
+    {
+      title: 'a warning first, then success',
+      servicePlan: verizon,
+      profiles: [profileOf(seed, 4, 0)],
+      behaviour: { ...quick, warning: 1, finalAfterWarningMs: 900 },
+    },
+    {
+      title: 'a callback that is sent twice',
+      servicePlan: global,
+      profiles: [profileOf(seed, 5, 1)],
+      behaviour: { ...quick, twice: 1 },
+    },
+    {
+      title: 'a callback ahead of the requestId',
+      servicePlan: verizon,
+      profiles: [profileOf(seed, 6, 0)],
+      behaviour: { ...quick, early: 1, answerAfterMs: 400 },
+    },
+  ]
+  return steps.map((step, index) => ({ number: index + 1, ...step }))
+}
+
+/** Identifiers that no other seed has: made ones differ by the last three digits of the seed and by the serial. */
+function profileOf(seed: number, device: number, slot: number): AskedProfile {
+  const serial = Math.floor(seed / 1_000) * 100 + device
+  return { eid: makeEid(seed, serial), iccid: makeIccid(seed, serial + slot * 50), imei: makeImei(seed, serial) }
+}
+
+/** The request in ThingSpace's form, which is also the form of our own API. */
+export function activationOf({ servicePlan, profiles }: Step) {
+  const devices = profiles.map(({ eid, iccid, imei }) => ({
+    deviceIds: [
+      { kind: 'eid', id: eid },
+      { kind: 'iccid', id: iccid },
+      { kind: 'imei', id: imei },
+    ],
+  }))
+  return { accountName, servicePlan, mdnZipCode: '10001', devices }
+}

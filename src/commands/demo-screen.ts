@@ -1,0 +1,106 @@
+import { styleText } from 'node:util'
+
+export type Style = Parameters<typeof styleText>[0]
+
+export interface Screen {
+  /** A terminal: the progress line rewrites itself, and there may be colours. */
+  live: boolean
+  width: number
+  say(text?: string): void
+  /** What is going on right now. Elsewhere than on a terminal a plain line, at most every two seconds. */
+  progress(text: string): void
+  /** Ends the progress line. */
+  clear(): void
+  /** To standard error, without tearing the progress line. */
+  warn(text: string): void
+  paint(style: Style, text: string): string
+}
+
+export function createScreen(out: NodeJS.WriteStream, err: NodeJS.WriteStream): Screen {
+  const live = out.isTTY === true
+  const width = Math.max(60, Math.min(out.columns ?? 110, 110))
+  let shown = ''
+  let plainAt = 0
+
+  function wipe(): void {
+    if (live && shown !== '') out.write('\r\x1b[2K')
+  }
+  function again(): void {
+    if (live && shown !== '') out.write(shown)
+  }
+
+  return {
+    live,
+    width,
+    say(text = '') {
+      wipe()
+      out.write(`${text}\n`)
+      again()
+    },
+    progress(text) {
+      const line = text.slice(0, width - 1)
+      if (line === shown) return
+      if (live) {
+        wipe()
+        shown = line
+        again()
+      } else if (Date.now() - plainAt >= 2_000) {
+        plainAt = Date.now()
+        shown = line
+        out.write(`${line}\n`)
+      }
+    },
+    clear() {
+      wipe()
+      shown = ''
+    },
+    warn(text) {
+      wipe()
+      err.write(`${text}\n`)
+      again()
+    },
+    // NO_COLOR and terminals without colours are respected by styleText
+    paint: (style, text) => (live ? styleText(style, text, { stream: out }) : text),
+  }
+}
+
+/** Rows with their columns aligned; the last column is as wide as it is. */
+export function alignRows(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows.reduce<number[]>(
+    (known, row) => row.map((cell, column) => Math.max(cell.length, known[column] ?? 0)),
+    [],
+  )
+  return rows.map(row =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  )
+}
+
+/** JSON with several short members on a line, so that a device fits on a screen. */
+export function foldJson(value: unknown, width: number, indent = ''): string {
+  const flat = JSON.stringify(value, null, 1)
+    .replace(/\n\s*/g, ' ')
+    .replace(/([[{]) /g, '$1')
+    .replace(/ ([\]}])/g, '$1')
+  if (typeof value !== 'object' || value === null || indent.length + flat.length <= width) return flat
+  const inner = `${indent}  `
+  const members = Array.isArray(value)
+    ? value.map(item => foldJson(item, width, inner))
+    : Object.entries(value).map(([name, item]) => `${JSON.stringify(name)}: ${foldJson(item, width, inner)}`)
+  const [open, close] = Array.isArray(value) ? '[]' : '{}'
+  return `${open}\n${packLines(members, width - inner.length).map(line => inner + line).join('\n')}\n${indent}${close}`
+}
+
+function packLines(members: string[], width: number): string[] {
+  const lines: string[] = []
+  for (const [at, member] of members.entries()) {
+    const text = at === members.length - 1 ? member : `${member},`
+    const last = lines.at(-1)
+    const joined = `${last} ${text}`
+    if (last !== undefined && joined.length <= width && !joined.includes('\n')) lines[lines.length - 1] = joined
+    else lines.push(text)
+  }
+  return lines
+}

@@ -1,0 +1,77 @@
+import autocannon from 'autocannon'
+import { device, makeCallback } from '../fixtures/make-callback.ts'
+
+/*
+ * The load generator, a process of its own so that it never shares an event loop with what it measures. Takes its
+ * orders as one JSON message, answers with one.
+ */
+export interface LoadOrder {
+  url: string
+  connections: number
+  seconds: number
+  /** Requests to send instead of a time to send for. */
+  amount?: number
+  /** Distinguishes the callbacks of one run from those of another. */
+  run: string
+  /** How the requestIds are spread: each callback its own, or all of one. */
+  requests: 'distinct' | 'one'
+  /** Of a hundred, how many are sent a second time. */
+  repeats: number
+}
+
+export interface LoadResult {
+  /** Acknowledged with 2xx, a second. */
+  perSecond: number
+  ok: number
+  failed: number
+  p50: number
+  p99: number
+}
+
+process.on('message', async (order: LoadOrder) => {
+  process.send?.(await load(order))
+  process.disconnect()
+})
+
+async function load(order: LoadOrder): Promise<LoadResult> {
+  const nextBody = bodies(order)
+  const started = performance.now()
+  const result = await autocannon({
+    url: order.url,
+    connections: order.connections,
+    ...(order.amount === undefined ? { duration: order.seconds } : { amount: order.amount }),
+    timeout: 10,
+    requests: [
+      {
+        method: 'POST',
+        path: '/callbacks/0000123456-00001/CarrierService',
+        headers: { 'content-type': 'application/json' },
+        setupRequest: request => ({ ...request, body: nextBody() }),
+      },
+    ],
+  })
+  const seconds = order.amount === undefined ? result.duration : (performance.now() - started) / 1000
+  return {
+    perSecond: result['2xx'] / seconds,
+    ok: result['2xx'],
+    failed: result.non2xx + result.errors + result.timeouts,
+    p50: result.latency.p50,
+    p99: result.latency.p99,
+  }
+}
+
+/** 1.3 kB each, made from one text by putting identifiers in: making them must cost less than sending them. */
+function bodies({ run, requests, repeats }: LoadOrder): () => string {
+  const marks = { requestId: '~request~', iccid: '~iccid~', eid: '~eid~', imei: '~imei~' }
+  const credentials = { username: 'listener-acct1', password: 'LISTENER-PASSWORD-PLACEHOLDER' }
+  const parts = JSON.stringify({ ...makeCallback({ ...marks, ...credentials }), padding: 'x'.repeat(250) }).split('~')
+  let n = 0
+  let last = ''
+  return () => {
+    n += 1
+    if (last !== '' && n % 100 < repeats) return last
+    const ids: Record<string, string> = { request: requests === 'one' ? run : `${run}-${n}`, ...device(n) }
+    last = parts.map((part, at) => (at % 2 === 1 ? ids[part] : part)).join('')
+    return last
+  }
+}

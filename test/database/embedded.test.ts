@@ -16,6 +16,9 @@ const weAreRoot = process.getuid?.() === 0
 const holder = join(import.meta.dirname, '..', 'fixtures', 'hold-embedded-postgres.ts')
 const ordinaryUser = await findOrdinaryUser()
 
+// they wait more than they work
+t.jobs = 4
+
 t.test('what was committed is there at the next start', async t => {
   const dataDir = await newDataDirectory(t)
   const first = await startEmbeddedPostgres({ dataDir })

@@ -12,6 +12,8 @@ import { answerError, answerNotFound, answerUnreadableRequest } from './operatin
 import type { Cursors } from './operating/cursor.ts'
 import { guard } from './operating/guard.ts'
 import { healthRoutes } from './operating/health-routes.ts'
+import type { Metrics } from './operating/metrics.ts'
+import { metricsRoute } from './operating/metrics-route.ts'
 import { openApi } from './operating/openapi.ts'
 import { readQuery } from './operating/read-query.ts'
 import { credentialRoute } from './profiles/credential-route.ts'
@@ -31,12 +33,13 @@ export interface AppParts {
   /** null until the database was reached for the first time. */
   keys: () => Keys | null
   cursors: Cursors
+  metrics: Metrics
   findProblems: () => Promise<string[]>
 }
 
 /** Table of contents of what the service answers. Nothing here decides anything. */
 export async function createApp(parts: AppParts): Promise<FastifyInstance> {
-  const { config, log, db, writer, keys, cursors, findProblems } = parts
+  const { config, log, db, writer, keys, cursors, metrics, findProblems } = parts
   const app = fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
@@ -66,12 +69,14 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
 
   await app.register(healthRoutes, { findProblems })
+  await app.register(metricsRoute, { registry: metrics.registry })
   await app.register(callbackRoute, {
     writer,
     allowedSources: addressList(config.allowedSources),
     findListener: createListeners(config.listeners),
     tryOut: config.tryOut,
     bodyLimit: config.callbackBodyLimit,
+    metrics,
   })
   await app.register(activationRoutes, { db, expectWithin: config.expectWithin })
   await app.register(targetRoutes, { db, cursors })

@@ -8,6 +8,7 @@ import { openStore } from './database/open-store.ts'
 import { openDatabase } from './database/pool.ts'
 import { databaseProblems } from './database/readiness.ts'
 import { createCursors } from './operating/cursor.ts'
+import { createMetrics } from './operating/metrics.ts'
 import { createCallbackWriter } from './receiving/callback-writer.ts'
 import { type DatabaseKeys, loadDatabaseKeys } from './secrets/database-keys.ts'
 import { createSealer } from './secrets/sealer.ts'
@@ -53,10 +54,17 @@ export async function startService(config: Config, log: Logger): Promise<Service
   let databaseKeys: DatabaseKeys | null = null
   let closing = false
   const keys = () => (databaseKeys === null ? null : { sealer, fingerprintKey: databaseKeys.fingerprint })
+  const metrics = createMetrics(() => writer.depth())
   const writer = createCallbackWriter(receiving, {
     keys,
-    onRetry: (refusal, error, callbacks) =>
-      log.warn({ refusal, err: error, callbacks }, 'a transaction did not go through'),
+    onRetry: (refusal, error, callbacks) => {
+      metrics.retries.inc({ refusal })
+      log.warn({ refusal, err: error, callbacks }, 'a transaction did not go through')
+    },
+    onCommit: (callbacks, seconds) => {
+      metrics.batchSize.observe(callbacks)
+      metrics.transactionSeconds.observe(seconds)
+    },
   })
   const app = await createApp({
     config,
@@ -64,6 +72,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
     db: asking,
     writer,
     keys,
+    metrics,
     cursors: createCursors(() => databaseKeys?.cursor ?? null),
     findProblems: async () => (closing ? ['shutting down'] : databaseProblems(asking)),
   })

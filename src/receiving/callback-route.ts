@@ -5,6 +5,8 @@ import Type from 'typebox'
 import { v7 as uuidv7 } from 'uuid'
 import { type AddressList, isLoopback } from '../operating/address-list.ts'
 import { ErrorReply, HttpError } from '../operating/http-error.ts'
+import type { Metrics } from '../operating/metrics.ts'
+import { callbackServices } from '../thingspace/callback-services.ts'
 import { readJsonMessage } from '../thingspace/json-message.ts'
 import { type CallbackWriter, StoreBusy, StoreUnavailable } from './callback-writer.ts'
 import { isAuthentic, type ListenerCredentials } from './listener-credentials.ts'
@@ -18,6 +20,7 @@ export interface CallbackRouteOptions {
   /** Without any listener: callbacks from loopback need no credentials. */
   tryOut: boolean
   bodyLimit: number
+  metrics: Pick<Metrics, 'received' | 'refused' | 'unknownValues'>
 }
 
 const Params = Type.Object({ accountName: Type.String(), serviceName: Type.String() })
@@ -33,6 +36,7 @@ const Accepted = Type.Object({
  * 200 means committed. Whatever is wrong with a sender is answered with one and the same 403.
  */
 export const callbackRoute: FastifyPluginAsyncTypebox<CallbackRouteOptions> = async (app, options) => {
+  const { metrics } = options
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: options.bodyLimit }, (_request, body, done) => {
     done(null, body)
@@ -65,9 +69,14 @@ export const callbackRoute: FastifyPluginAsyncTypebox<CallbackRouteOptions> = as
       // Fastify would refuse a content type that it can't parse; here it says nothing that matters.
       request.headers['content-type'] = 'application/json'
     },
+    onResponse: async (_request, { statusCode }) => {
+      if (statusCode >= 300) metrics.refused.inc({ reason: String(statusCode) })
+    },
     handler: async request => {
       const started = performance.now()
       const stored = await receive(options, request)
+      metrics.received.inc({ service: serviceLabel(request.params.serviceName), verdict: stored.verdict })
+      for (const field of stored.unknownFields) metrics.unknownValues.inc({ field })
       request.log.info(
         {
           callbackId: stored.callbackId,
@@ -121,6 +130,11 @@ function mayGoWithout({ tryOut }: CallbackRouteOptions, address: string): boolea
 /** One answer for a wrong address, an unknown listener and wrong credentials: it tells a stranger nothing. */
 function notAccepted(): HttpError {
   return new HttpError(403, 'not accepted')
+}
+
+/** Only names that ThingSpace uses: a label with any name would grow without end. */
+function serviceLabel(serviceName: string): string {
+  return callbackServices.has(serviceName) ? serviceName : 'other'
 }
 
 function since(started: number): number {

@@ -41,6 +41,7 @@ export interface WriterOptions {
   /** Milliseconds until a callback that is not committed is answered with 503. */
   patienceMs?: number
   onRetry?: (refusal: Refusal, error: unknown, callbacks: number) => void
+  onCommit?: (callbacks: number, seconds: number) => void
 }
 
 interface Waiting {
@@ -131,7 +132,10 @@ export function createCallbackWriter(db: Database, options: WriterOptions): Call
       entry.prepared ??= prepareCallback(entry.message, known)
       return entry.prepared
     })
-    return db.transaction().execute(trx => storeCallbacks(trx, incoming))
+    const started = performance.now()
+    const stored = await db.transaction().execute(trx => storeCallbacks(trx, incoming))
+    options.onCommit?.(incoming.length, (performance.now() - started) / 1_000)
+    return stored
   }
 
   async function writeApart(batch: readonly Waiting[], refusal: 'refused' | 'held', error: unknown): Promise<void> {

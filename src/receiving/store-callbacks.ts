@@ -6,6 +6,8 @@ import { type StoredResult, saveResults } from '../correlation/save-results.ts'
 import { saveWorkingSet } from '../correlation/save-working-set.ts'
 import type { ActivationState } from '../correlation/working-set.ts'
 import type { Tables } from '../database/tables.ts'
+import { fieldsWithUnknownValue } from '../thingspace/known-values.ts'
+import type { Reading } from '../thingspace/read-callback.ts'
 import { arrivalsOf } from './arrivals.ts'
 import {
   countRepeats,
@@ -21,6 +23,8 @@ import { type Verdict, verdictOf } from './verdict.ts'
 export interface StoredCallback {
   callbackId: string
   verdict: Verdict
+  /** Fields whose value no Verizon page names; none for a repeated callback, so that each is told once. */
+  unknownFields: string[]
 }
 
 /**
@@ -72,11 +76,16 @@ export async function storeCallbacks(
   ])
 
   const verdicts = new Map(rows.map(({ callback, verdict }) => [callback.id, verdict]))
-  return incoming.map(({ id, fingerprint }) => {
+  return incoming.map(({ id, fingerprint, reading }) => {
     const callbackId =
       stored.get(fingerprint) ?? nameless.get(fingerprint) ?? deliveries.get(fingerprint)?.[0]?.id ?? id
-    return { callbackId, verdict: callbackId === id ? (verdicts.get(id) ?? 'repeated') : 'repeated' }
+    const verdict = callbackId === id ? (verdicts.get(id) ?? 'repeated') : 'repeated'
+    return { callbackId, verdict, unknownFields: verdict === 'repeated' ? [] : unknownFieldsOf(reading) }
   })
+}
+
+function unknownFieldsOf(reading: Reading): string[] {
+  return reading.kind === 'reports' ? reading.reports.flatMap(({ facts }) => fieldsWithUnknownValue(facts)) : []
 }
 
 function isNameless({ activationId }: NewCallback): boolean {

@@ -1,3 +1,4 @@
+import type { AddressInfo } from 'node:net'
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import fastify from 'fastify'
 import Type from 'typebox'
@@ -12,7 +13,7 @@ app.post('/callbacks/:accountName/:serviceName', { schema: { body: Body, respons
   verdict: 'applied',
 }))
 await app.listen({ port: 0, host: '127.0.0.1' })
-const address = app.addresses()[0]
-process.send?.({ url: `http://127.0.0.1:${address?.port}` })
+const { port } = app.server.address() as AddressInfo
+process.send?.({ url: `http://127.0.0.1:${port}` })
 process.on('message', () => process.send?.(process.cpuUsage()))
 process.on('disconnect', () => process.exit(0))

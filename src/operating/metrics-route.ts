@@ -1,0 +1,26 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { Registry } from 'prom-client'
+import Type from 'typebox'
+import { ErrorReply } from './http-error.ts'
+
+export interface MetricsRouteOptions {
+  registry: Registry
+}
+
+export const metricsRoute: FastifyPluginAsyncTypebox<MetricsRouteOptions> = async (app, { registry }) => {
+  app.get(
+    '/metrics',
+    {
+      config: { scope: 'metrics' },
+      schema: {
+        summary: 'Metrics in the text format of Prometheus',
+        tags: ['health'],
+        response: { 200: Type.String(), 401: ErrorReply, 403: ErrorReply },
+      },
+    },
+    async (_request, reply) => {
+      reply.type(registry.contentType)
+      return registry.metrics()
+    },
+  )
+}

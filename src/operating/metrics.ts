@@ -1,0 +1,65 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+/** What the service counts. No identifier is ever a label, and every label has few values. */
+export interface Metrics {
+  registry: Registry
+  received: Counter<'service' | 'verdict'>
+  refused: Counter<'reason'>
+  unknownValues: Counter<'field'>
+  batchSize: Histogram
+  transactionSeconds: Histogram
+  retries: Counter<'refusal'>
+}
+
+export function createMetrics(queueDepth: () => number): Metrics {
+  const registry = new Registry()
+  const registers = [registry]
+  collectDefaultMetrics({ register: registry })
+  new Gauge({
+    name: 'thingspace_callback_queue_depth',
+    help: 'Callbacks that wait to be committed or are being committed',
+    registers,
+    collect() {
+      this.set(queueDepth())
+    },
+  })
+  return {
+    registry,
+    received: new Counter({
+      name: 'thingspace_callbacks_received_total',
+      help: 'Authentic callbacks that were stored, by service and verdict',
+      labelNames: ['service', 'verdict'],
+      registers,
+    }),
+    refused: new Counter({
+      name: 'thingspace_callbacks_refused_total',
+      help: 'Requests at the callback URL that were not stored, by the status they were answered with',
+      labelNames: ['reason'],
+      registers,
+    }),
+    unknownValues: new Counter({
+      name: 'thingspace_unknown_values_total',
+      help: 'Values in stored callbacks that no Verizon page names, by field',
+      labelNames: ['field'],
+      registers,
+    }),
+    batchSize: new Histogram({
+      name: 'thingspace_callback_batch_size',
+      help: 'Callbacks that shared one transaction',
+      buckets: [1, 2, 4, 8, 16, 32, 64, 128, 256],
+      registers,
+    }),
+    transactionSeconds: new Histogram({
+      name: 'thingspace_callback_transaction_seconds',
+      help: 'Time from the begin of a transaction of callbacks to its commit',
+      buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2],
+      registers,
+    }),
+    retries: new Counter({
+      name: 'thingspace_callback_transaction_retries_total',
+      help: 'Transactions of callbacks that did not go through, by why',
+      labelNames: ['refusal'],
+      registers,
+    }),
+  }
+}

@@ -1,11 +1,27 @@
-export interface Polled<T> {
-  /** False after a 304: `body` is what it was. */
-  changed: boolean
-  /** Null for 404. */
-  body: T | null
+/** As much of the API's answers as the demo looks at. */
+export interface Activation {
+  status: string
+  settledAt: string | null
+  counts: { targets: number; pending: number; warning: number; succeeded: number; failed: number; conflict: number }
 }
 
-/** The service as any other program would ask it: over HTTP, with ETags. */
+export interface Profile {
+  iccid: string
+  state: string | null
+  profileStatus: string | null
+  profileRole: string | null
+  lastResult: { requestId: string; result: string; faultCode: string | null }
+}
+
+export interface StoredCallback {
+  verdict: string
+  timesSeen: number
+  highestCallbackCount: number | null
+  result: string | null
+  deviceIds: { kind: string; id: string }[]
+}
+
+/** The service as any other program asks it: over HTTP, with ETags. */
 export function createApi(baseUrl: string) {
   const known = new Map<string, { etag: string; body: unknown }>()
   const counts = { asked: 0, unchanged: 0 }
@@ -28,19 +44,22 @@ export function createApi(baseUrl: string) {
   }
 
   return {
+    /** How often `get` asked, and how often nothing had changed. */
     counts,
     async put<T>(path: string, body: unknown): Promise<{ status: number; body: T }> {
       const { status, etag, text } = await call('PUT', path, {}, body)
       if (status !== 200 && status !== 201) throw unexpected('PUT', path, status, text)
       return { status, body: keep<T>(path, etag, text) }
     },
-    async get<T>(path: string): Promise<Polled<T>> {
+    /** `body` is null for 404; after a 304 `changed` is false and `body` what it was. */
+    async get<T>(path: string): Promise<{ changed: boolean; body: T | null }> {
       const before = known.get(path)
-      const { status, etag, text } = await call('GET', path, before === undefined ? {} : { 'if-none-match': before.etag })
+      const condition = before === undefined ? {} : { 'if-none-match': before.etag }
+      const { status, etag, text } = await call('GET', path, condition)
       counts.asked++
-      if (status === 304) {
+      if (status === 304 && before !== undefined) {
         counts.unchanged++
-        return { changed: false, body: before?.body as T }
+        return { changed: false, body: before.body as T }
       }
       if (status === 404) return { changed: true, body: null }
       if (status !== 200) throw unexpected('GET', path, status, text)

@@ -7,7 +7,9 @@ export const serviceName = 'CarrierService'
 /** One request to ThingSpace, and how the simulated carrier is to behave over it. */
 export interface Step {
   number: number
-  title: string
+  asks: string
+  /** How the simulated carrier goes about it, for people to read. */
+  carrier: string
   servicePlan: string
   profiles: AskedProfile[]
   behaviour: Partial<Settings>
@@ -27,37 +29,43 @@ const quick = { callbackAfterMs: 500, callbackSpreadMs: 0 }
 export function tellScenario(seed: number): Step[] {
   const steps: Omit<Step, 'number'>[] = [
     {
-      title: '3 Verizon profiles in one request',
+      asks: '3 Verizon profiles in one request',
+      carrier: 'activates them one by one',
       servicePlan: verizon,
       profiles: [0, 1, 2].map(device => profileOf(seed, device, 0)),
       behaviour: { callbackAfterMs: 600, callbackSpreadMs: 1_200 },
     },
     {
-      title: '2 global profiles, devices of #1',
+      asks: '2 global profiles, devices of #1',
+      carrier: 'activates them one by one',
       servicePlan: global,
       profiles: [0, 1].map(device => profileOf(seed, device, 1)),
       behaviour: { callbackAfterMs: 600, callbackSpreadMs: 500 },
     },
     {
-      title: 'a profile that fails',
+      asks: '1 Verizon profile',
+      carrier: 'fails it',
       servicePlan: verizon,
       profiles: [profileOf(seed, 3, 0)],
       behaviour: { ...quick, fault: 1 },
     },
     {
-      title: 'a warning first, then success',
+      asks: '1 Verizon profile',
+      carrier: 'warns first, then activates it',
       servicePlan: verizon,
       profiles: [profileOf(seed, 4, 0)],
       behaviour: { ...quick, warning: 1, finalAfterWarningMs: 900 },
     },
     {
-      title: 'a callback that is sent twice',
+      asks: '1 global profile',
+      carrier: 'sends its callback twice',
       servicePlan: global,
       profiles: [profileOf(seed, 5, 1)],
       behaviour: { ...quick, twice: 1 },
     },
     {
-      title: 'a callback ahead of the requestId',
+      asks: '1 Verizon profile',
+      carrier: 'calls back before it answers',
       servicePlan: verizon,
       profiles: [profileOf(seed, 6, 0)],
       behaviour: { ...quick, early: 1, answerAfterMs: 400 },

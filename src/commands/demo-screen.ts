@@ -13,13 +13,16 @@ export interface Screen {
   clear(): void
   /** To standard error, without tearing the progress line. */
   warn(text: string): void
+  /** Says nothing any more: what happens while everything is being closed is no news. */
+  mute(): void
   paint(style: Style, text: string): string
 }
 
 export function createScreen(out: NodeJS.WriteStream, err: NodeJS.WriteStream): Screen {
   const live = out.isTTY === true
-  const width = Math.max(60, Math.min(out.columns ?? 110, 110))
+  const width = Math.max(60, Math.min(out.columns ?? 100, 100))
   let shown = ''
+  let muted = false
   let plainAt = 0
 
   function wipe(): void {
@@ -33,13 +36,14 @@ export function createScreen(out: NodeJS.WriteStream, err: NodeJS.WriteStream): 
     live,
     width,
     say(text = '') {
+      if (muted) return
       wipe()
       out.write(`${text}\n`)
       again()
     },
     progress(text) {
       const line = text.slice(0, width - 1)
-      if (line === shown) return
+      if (muted || line === shown) return
       if (live) {
         wipe()
         shown = line
@@ -55,9 +59,15 @@ export function createScreen(out: NodeJS.WriteStream, err: NodeJS.WriteStream): 
       shown = ''
     },
     warn(text) {
+      if (muted) return
       wipe()
       err.write(`${text}\n`)
       again()
+    },
+    mute() {
+      wipe()
+      shown = ''
+      muted = true
     },
     // NO_COLOR and terminals without colours are respected by styleText
     paint: (style, text) => (live ? styleText(style, text, { stream: out }) : text),
@@ -80,17 +90,23 @@ export function alignRows(rows: readonly (readonly string[])[]): string[] {
 
 /** JSON with several short members on a line, so that a device fits on a screen. */
 export function foldJson(value: unknown, width: number, indent = ''): string {
-  const flat = JSON.stringify(value, null, 1)
-    .replace(/\n\s*/g, ' ')
-    .replace(/([[{]) /g, '$1')
-    .replace(/ ([\]}])/g, '$1')
+  const flat = flatJson(value)
   if (typeof value !== 'object' || value === null || indent.length + flat.length <= width) return flat
   const inner = `${indent}  `
   const members = Array.isArray(value)
     ? value.map(item => foldJson(item, width, inner))
     : Object.entries(value).map(([name, item]) => `${JSON.stringify(name)}: ${foldJson(item, width, inner)}`)
   const [open, close] = Array.isArray(value) ? '[]' : '{}'
-  return `${open}\n${packLines(members, width - inner.length).map(line => inner + line).join('\n')}\n${indent}${close}`
+  return `${open}\n${packLines(members, width - inner.length)
+    .map(line => inner + line)
+    .join('\n')}\n${indent}${close}`
+}
+
+function flatJson(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(flatJson).join(', ')}]`
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value)
+  const members = Object.entries(value).map(([name, item]) => `${JSON.stringify(name)}: ${flatJson(item)}`)
+  return `{${members.join(', ')}}`
 }
 
 function packLines(members: string[], width: number): string[] {

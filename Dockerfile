@@ -1,0 +1,23 @@
+# Nothing is built: Node 24 runs the sources as they are. The first stage only fetches the packages.
+FROM node:24-slim AS packages
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --ignore-scripts
+
+FROM node:24-slim
+WORKDIR /app
+# Inside a container loopback reaches nobody. Beyond loopback the service insists on a listener or a token.
+ENV NODE_ENV=production HOST=0.0.0.0
+COPY package.json package-lock.json ./
+COPY --from=packages /app/node_modules ./node_modules
+COPY migrations ./migrations
+COPY src ./src
+# All of /app belongs to root, and nothing is written there: the root file system may be read-only.
+USER node
+EXPOSE 3000
+# Whether the process answers at all. A restart would not bring back a database that is away: that is /health/ready.
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 3000}/health/live`).then(answer => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+# `docker run <image> src/commands/migrate.ts` runs another of the programs in src/commands.
+ENTRYPOINT ["node"]
+CMD ["src/server.ts"]

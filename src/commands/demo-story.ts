@@ -102,7 +102,7 @@ function tellCallbacks(ledger: LedgerEntry[], heard: Set<Attempt>, told: Told[],
       const { callbackCount, status } = attempt
       const again = callbackCount > 1 ? `, callbackCount ${callbackCount}` : ''
       const ahead = one?.requestId === null ? ', ahead of its requestId' : ''
-      const what = `${shorten(iccidOf(entry))} ${entry.says} ${detailOf(entry)}${again}`
+      const what = `${shorten(iccidOf(entry))} ${entry.says}${detailOf(entry)}${again}`
       say(one?.step.number ?? 0, 'callback', what, `answered ${status ?? 'nothing'}${ahead}`)
     }
   }
@@ -149,5 +149,6 @@ function shorten(iccid: string): string {
 }
 
 function detailOf({ body }: LedgerEntry): string {
-  return shortFault(faultCodeOf(body)) ?? profileResponseOf(body).profileRole ?? ''
+  const detail = shortFault(faultCodeOf(body)) ?? profileResponseOf(body).profileRole
+  return detail === undefined ? '' : ` ${detail}`
 }

@@ -1,15 +1,21 @@
 import { type Logger, pino } from 'pino'
 import { driverProblem, sqlState } from './database/refusal.ts'
 
-/** One JSON object a line on standard output. */
+/**
+ * One JSON object a line on standard output. Written behind the work's back, or every callback would wait for the pipe;
+ * what is left is written when the process exits.
+ */
 export function createLog(level: string): Logger {
-  return pino({
-    level,
-    base: null,
-    timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: label => ({ level: label }) },
-    serializers: { err: describeError, error: describeError },
-  })
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: label => ({ level: label }) },
+      serializers: { err: describeError, error: describeError },
+    },
+    pino.destination({ fd: 1, sync: false }),
+  )
 }
 
 /**

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHash, createSecretKey, randomFillSync } from 'node:crypto'
 
 export interface Sealed {
   sealed: Buffer
@@ -22,22 +22,26 @@ const tagBytes = 16
 
 /** Keys are 32 bytes each: the first seals, all open. */
 export function createSealer(current: Buffer, previous: readonly Buffer[] = []): Sealer {
-  const keys = new Map([current, ...previous].map(key => [keyIdOf(key), key]))
+  const keys = new Map([current, ...previous].map(key => [keyIdOf(key), createSecretKey(key)]))
+  const sealingKey = createSecretKey(current)
+  const nextNonce = nonces()
   const currentKeyId = keyIdOf(current)
   return {
     currentKeyId,
     seal(plain, boundTo) {
-      const nonce = randomBytes(nonceBytes)
-      const cipher = createCipheriv('aes-256-gcm', current, nonce).setAAD(Buffer.from(boundTo))
+      const nonce = nextNonce()
+      const cipher = createCipheriv('aes-256-gcm', sealingKey, nonce).setAAD(Buffer.from(boundTo))
       const body = Buffer.concat([cipher.update(plain), cipher.final()])
       return { sealed: Buffer.concat([nonce, cipher.getAuthTag(), body]), keyId: currentKeyId }
     },
     open(sealed, keyId, boundTo) {
       const key = keys.get(keyId)
       if (key === undefined) throw new CannotOpen(`no key with id ${keyId}: add it to SEAL_KEYS_PREVIOUS`)
-      const decipher = createDecipheriv('aes-256-gcm', key, sealed.subarray(0, nonceBytes))
-      decipher.setAAD(Buffer.from(boundTo)).setAuthTag(sealed.subarray(nonceBytes, nonceBytes + tagBytes))
       try {
+        const nonce = sealed.subarray(0, nonceBytes)
+        // With its length given, a tag that was cut short is refused instead of being the easier one to forge.
+        const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: tagBytes })
+        decipher.setAAD(Buffer.from(boundTo)).setAuthTag(sealed.subarray(nonceBytes, nonceBytes + tagBytes))
         return Buffer.concat([decipher.update(sealed.subarray(nonceBytes + tagBytes)), decipher.final()])
       } catch (cause) {
         throw new CannotOpen('the sealed bytes were changed, or belong to another row', { cause })
@@ -49,4 +53,18 @@ export function createSealer(current: Buffer, previous: readonly Buffer[] = []):
 /** Tells keys apart without telling anything of the key. */
 export function keyIdOf(key: Buffer): string {
   return createHash('sha256').update('seal key id\n').update(key).digest('hex').slice(0, 12)
+}
+
+/** Random nonces, drawn many at a time: asking the system for each alone costs more than sealing does. */
+function nonces(): () => Buffer {
+  const pool = Buffer.alloc(nonceBytes * 512)
+  let used = pool.length
+  return () => {
+    if (used === pool.length) {
+      randomFillSync(pool)
+      used = 0
+    }
+    used += nonceBytes
+    return Buffer.from(pool.subarray(used - nonceBytes, used))
+  }
 }

@@ -3,7 +3,10 @@ import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import fastify from 'fastify'
 import Type from 'typebox'
 
-/** The ceiling: Fastify with the same parsing and a schema, and no storage. */
+/**
+ * The ceiling: Fastify with the same parsing and a schema, and no storage. Asked for `cpu`, it tells what it has used,
+ * so that the cost of receiving one request is known without the client's.
+ */
 const app = fastify().setValidatorCompiler(TypeBoxValidatorCompiler)
 const Accepted = Type.Object({ callbackId: Type.String(), verdict: Type.String() })
 const Body = Type.Object({ requestId: Type.String() })

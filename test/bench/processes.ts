@@ -1,0 +1,68 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import path from 'node:path'
+import type { LoadOrder, LoadResult } from './load.ts'
+
+const folder = import.meta.dirname
+const server = path.join(folder, '..', '..', 'src', 'server.ts')
+
+export interface Contestant {
+  name: string
+  url: string
+  /** Microseconds of processor time that it has used so far; only the bare server tells. */
+  cpu?(): Promise<number>
+  stop(): void
+}
+
+/** One of the servers of this folder, that tells where it listens. */
+export async function startContestant(name: string, file: string, env: NodeJS.ProcessEnv = {}): Promise<Contestant> {
+  const child = fork(path.join(folder, file), { env: { PATH: process.env.PATH, ...env } })
+  const [{ url }] = (await once(child, 'message')) as [{ url: string }]
+  const cpu = async () => {
+    child.send('cpu')
+    const [{ user, system }] = (await once(child, 'message')) as [NodeJS.CpuUsage]
+    return user + system
+  }
+  return { name, url, cpu, stop: () => child.disconnect() }
+}
+
+/** The service itself, with a listener, so that credentials are checked as they are in earnest. */
+export async function startService(databaseUrl: string): Promise<Contestant> {
+  const child = fork(server, {
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    env: {
+      PATH: process.env.PATH,
+      PORT: '0',
+      DATABASE_URL: databaseUrl,
+      SEAL_KEY: Buffer.alloc(32, 7).toString('base64'),
+      THINGSPACE_ACCOUNT: '0000123456-00001',
+      CALLBACK_USERNAME: 'listener-acct1',
+      CALLBACK_PASSWORD: 'LISTENER-PASSWORD-PLACEHOLDER',
+      API_TOKENS: `bench:read,activate:*:${'0'.repeat(64)}`,
+    },
+  })
+  return { name: 'service', url: await listeningAt(child), stop: () => child.kill('SIGTERM') }
+}
+
+function listeningAt(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let text = ''
+    child.stdout?.on('data', chunk => {
+      if (text === 'ready') return
+      text += chunk
+      const url = /listening on (http:\S+?)"/.exec(text)?.[1]
+      if (url === undefined || !text.includes('"msg":"ready"')) return
+      text = 'ready'
+      resolve(url)
+    })
+    child.once('exit', code => reject(new Error(`the service ended with ${code}`)))
+  })
+}
+
+/** Sends callbacks from a process of its own. */
+export async function sendLoad(order: LoadOrder): Promise<LoadResult> {
+  const child = fork(path.join(folder, 'load.ts'))
+  child.send(order)
+  const [result] = (await once(child, 'message')) as [LoadResult]
+  return result
+}

@@ -12,6 +12,8 @@ const prefix = 'callbacks_not_under_'
 export async function makeResealIndex(db: Kysely<Tables>, keyId: string): Promise<void> {
   const name = `${prefix}${keyId}`
   await alone(db, async session => {
+    // The planner must know how few are left, or it would walk along all that are done.
+    await sql`analyze callbacks (seal_key_id)`.execute(session)
     const { rows } = await sql<{ valid: boolean }>`
       select indisvalid as valid from pg_index where indexrelid = to_regclass(${name})`.execute(session)
     if (rows[0]?.valid === true) return

@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import type { ApiToken } from './operating/access.ts'
 import { addressList, isLoopback } from './operating/address-list.ts'
 import { readApiTokens } from './operating/api-tokens.ts'
+import { readBaseUrl } from './thingspace/call.ts'
 
 export interface Config {
   host: string
@@ -21,6 +22,17 @@ export interface Config {
   sealKeysPrevious: Buffer[]
   logLevel: string
   expectWithin: ExpectWithin
+  /** null: nothing is asked of ThingSpace, only its callbacks are taken. */
+  thingSpace: ThingSpaceAccess | null
+}
+
+/** How to call ThingSpace: the application's key and secret, and the user who logs in. */
+export interface ThingSpaceAccess {
+  baseUrl: string
+  key: string
+  secret: string
+  username: string
+  password: string
 }
 
 /** What we registered at ThingSpace for one account and some of its services. */
@@ -106,6 +118,7 @@ export function readConfig(environment: Env): Config {
       default: 0,
       byOperation: {},
     }),
+    thingSpace: attempt('THINGSPACE_*', () => readThingSpace(env), null),
   }
   if (databaseUrl !== null && env.SEAL_KEY === undefined) {
     problems.push('SEAL_KEY: needed with DATABASE_URL; make one with: openssl rand -base64 32')
@@ -164,6 +177,19 @@ function readListeners(env: Env): Listener[] {
       previousPassword: env.CALLBACK_PASSWORD_PREVIOUS ?? null,
     },
   ]
+}
+
+const thingSpaceVariables = ['THINGSPACE_KEY', 'THINGSPACE_SECRET', 'THINGSPACE_USERNAME', 'THINGSPACE_PASSWORD']
+
+function readThingSpace(env: Env): ThingSpaceAccess | null {
+  const [key, secret, username, password] = thingSpaceVariables.map(name => env[name])
+  const baseUrl = readBaseUrl(env.THINGSPACE_BASE_URL ?? 'https://thingspace.verizon.com')
+  const missing = thingSpaceVariables.filter(name => env[name] === undefined)
+  if (missing.length === thingSpaceVariables.length) return null
+  if (key === undefined || secret === undefined || username === undefined || password === undefined) {
+    throw new Error(`calling ThingSpace needs all four; missing: ${missing.join(', ')}`)
+  }
+  return { baseUrl, key, secret, username, password }
 }
 
 function readList(text: string): string[] {

@@ -47,6 +47,27 @@ t.test('a listener and tokens are read', async t => {
   })
 })
 
+t.test('ThingSpace is called with all four credentials or not at all', async t => {
+  const access = {
+    THINGSPACE_KEY: 'key',
+    THINGSPACE_SECRET: 'secret',
+    THINGSPACE_USERNAME: 'user',
+    THINGSPACE_PASSWORD: 'password',
+  }
+  t.equal(readConfig({}).thingSpace, null)
+  t.strictSame(readConfig(access).thingSpace, {
+    baseUrl: 'https://thingspace.verizon.com',
+    key: 'key',
+    secret: 'secret',
+    username: 'user',
+    password: 'password',
+  })
+  t.equal(
+    readConfig({ ...access, THINGSPACE_BASE_URL: 'http://127.0.0.1:1/' }).thingSpace?.baseUrl,
+    'http://127.0.0.1:1',
+  )
+})
+
 t.test('*_FILE reads a mounted secret', async t => {
   const file = path.join(await mkdtemp(path.join(tmpdir(), 'config-')), 'key')
   await writeFile(file, `${key}\n`)
@@ -72,6 +93,8 @@ t.test('each problem names its variable and how to mend it', async t => {
     [{ CALLBACK_BODY_LIMIT: '1' }, /CALLBACK_BODY_LIMIT: a whole number/],
     [{ HOST: '0.0.0.0' }, /HOST: .*THINGSPACE_ACCOUNT, CALLBACK_USERNAME and CALLBACK_PASSWORD.*API_TOKENS/],
     [{ HOST: '::' }, /HOST/],
+    [{ THINGSPACE_KEY: 'x' }, /THINGSPACE_\*: .*missing: THINGSPACE_SECRET, THINGSPACE_USERNAME, THINGSPACE_PASSWORD/],
+    [{ THINGSPACE_BASE_URL: 'ftp://x' }, /THINGSPACE_\*: .*base URL must be http/],
   ]
   for (const [env, message] of cases) t.throws(() => readConfig(env), message, JSON.stringify(env))
   const all = Object.assign({}, ...cases.slice(0, 4).map(([env]) => env))

@@ -29,7 +29,10 @@ export async function startService(config: Config, log: Logger): Promise<Service
   const embedded = config.databaseUrl === null ? await startEmbedded(config, log) : null
   const url = config.databaseUrl ?? embedded?.url ?? ''
   const sealer = createSealer(config.sealKey ?? (await tryOutSealKey(config.dataDir)), config.sealKeysPrevious)
-  const onConnectionError = (error: Error) => log.warn({ err: error }, 'a database connection was lost')
+  let closing = false
+  const onConnectionError = (error: Error) => {
+    if (!closing) log.warn({ err: error }, 'a database connection was lost')
+  }
 
   // Two pools, so that receiving is never starved by queries.
   const receiving = openDatabase({
@@ -52,7 +55,6 @@ export async function startService(config: Config, log: Logger): Promise<Service
   })
 
   let databaseKeys: DatabaseKeys | null = null
-  let closing = false
   const keys = () => (databaseKeys === null ? null : { sealer, fingerprintKey: databaseKeys.fingerprint })
   const metrics = createMetrics(() => writer.depth())
   const writer = createCallbackWriter(receiving, {
@@ -82,21 +84,20 @@ export async function startService(config: Config, log: Logger): Promise<Service
     databaseKeys = await loadDatabaseKeys(asking, sealer)
     inbox.start()
   })
-  const listening = await listen(app, config)
-
-  return {
-    url: listening,
-    databaseUrl: url,
-    opened,
-    async close() {
-      closing = true
-      await inbox.stop()
-      await app.close()
-      await writer.drained()
-      await opened.catch(() => undefined)
-      await Promise.all([receiving.destroy(), asking.destroy()])
-      await embedded?.stop()
-    },
+  const close = async () => {
+    closing = true
+    await inbox.stop()
+    await app.close()
+    await writer.drained()
+    await opened.catch(() => undefined)
+    await Promise.all([receiving.destroy(), asking.destroy()])
+    await embedded?.stop()
+  }
+  try {
+    return { url: await listen(app, config), databaseUrl: url, opened, close }
+  } catch (error) {
+    await close()
+    throw error
   }
 }
 

@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import { rowsOf } from '../database/rows.ts'
 import type { Tables } from '../database/tables.ts'
+import { together } from '../database/together.ts'
 import type { Change } from './working-set.ts'
 
 /** Any number, as long as every writer of the feed takes the same. */
@@ -37,5 +38,5 @@ export async function appendChanges(db: Kysely<Tables>, changes: readonly Change
        becomes jsonb, callback_id uuid, source text, profile jsonb`,
     )}
     order by position`.execute(db)
-  await Promise.all([locked, appended])
+  await together([locked, appended])
 }

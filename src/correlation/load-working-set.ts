@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { Tables } from '../database/tables.ts'
+import { together } from '../database/together.ts'
 import { loadProfiles } from './load-profiles.ts'
 import { loadTargets } from './load-targets.ts'
 import type { ActivationState, Arrival, WorkingSet } from './working-set.ts'
@@ -13,6 +14,6 @@ export async function loadWorkingSet(
 ): Promise<WorkingSet> {
   const byId = new Map(activations.map(activation => [activation.id, activation]))
   const recorded = arrivals.filter(arrival => byId.get(arrival.activationId)?.recorded)
-  const [targets, profiles] = await Promise.all([loadTargets(db, recorded), loadProfiles(db, now, byId, arrivals)])
+  const [targets, profiles] = await together([loadTargets(db, recorded), loadProfiles(db, now, byId, arrivals)])
   return { now, activations: byId, targets, profiles, changes: [] }
 }

@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely'
 import { faultOf, resultOf, sourceOf } from '../activations/result.ts'
 import { rowsOf } from '../database/rows.ts'
 import type { Tables } from '../database/tables.ts'
+import { together } from '../database/together.ts'
 import { appendChanges } from './append-changes.ts'
 import type { ActivationState, ProfileState, TargetState, WorkingSet } from './working-set.ts'
 
@@ -11,7 +12,7 @@ import type { ActivationState, ProfileState, TargetState, WorkingSet } from './w
  */
 export async function saveWorkingSet(db: Kysely<Tables>, set: WorkingSet): Promise<void> {
   const profiles = [...set.profiles.values()].filter(isTouched).flatMap(profileRow)
-  await Promise.all([
+  await together([
     saveTargets(db, [...set.targets.values()].flat().filter(isTouched)),
     insertProfiles(
       db,

@@ -6,6 +6,7 @@ import { type StoredResult, saveResults } from '../correlation/save-results.ts'
 import { saveWorkingSet } from '../correlation/save-working-set.ts'
 import type { ActivationState } from '../correlation/working-set.ts'
 import type { Tables } from '../database/tables.ts'
+import { together } from '../database/together.ts'
 import { fieldsWithUnknownValue } from '../thingspace/known-values.ts'
 import type { Reading } from '../thingspace/read-callback.ts'
 import { arrivalsOf } from './arrivals.ts'
@@ -40,7 +41,7 @@ export async function storeCallbacks(
   const { now, activations } = await lockActivations(db, requestsOf(distinct))
   const activationOf = activationsByName(activations)
   const arrivals = new Map(distinct.map(callback => [callback.id, arrivalsOf(callback, activationOf(callback), now)]))
-  const [stored, set] = await Promise.all([
+  const [stored, set] = await together([
     findStored(db, distinct, activationOf),
     loadWorkingSet(db, now, activations, [...arrivals.values()].flat()),
   ])
@@ -63,7 +64,7 @@ export async function storeCallbacks(
         ...countDeliveries(deliveries.get(callback.fingerprint) ?? []),
       }
     })
-  const [nameless] = await Promise.all([
+  const [nameless] = await together([
     insertNameless(db, rows.filter(isNameless), now),
     insertCallbacks(
       db,

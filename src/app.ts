@@ -5,6 +5,8 @@ import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/typ
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
 import { activationRoutes } from './activations/activation-routes.ts'
 import { targetRoutes } from './activations/target-routes.ts'
+import type { ChangeFeed } from './changes/change-feed.ts'
+import { changeRoutes } from './changes/change-routes.ts'
 import type { Config } from './config.ts'
 import type { Database } from './database/pool.ts'
 import { addressList } from './operating/address-list.ts'
@@ -34,12 +36,13 @@ export interface AppParts {
   keys: () => Keys | null
   cursors: Cursors
   metrics: Metrics
+  feed: ChangeFeed
   findProblems: () => Promise<string[]>
 }
 
 /** Table of contents of what the service answers. Nothing here decides anything. */
 export async function createApp(parts: AppParts): Promise<FastifyInstance> {
-  const { config, log, db, writer, keys, cursors, metrics, findProblems } = parts
+  const { config, log, db, writer, keys, cursors, metrics, feed, findProblems } = parts
   const app = fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
@@ -82,6 +85,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(targetRoutes, { db, cursors })
   await app.register(profileRoutes, { db, cursors })
   await app.register(credentialRoute, { db, keys })
+  await app.register(changeRoutes, { feed, cursors })
   await app.register(storedCallbackRoutes, { db, cursors, keys })
   return app
 }

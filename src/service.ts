@@ -3,6 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { takeInbox } from './activations/take-inbox.ts'
 import { createApp } from './app.ts'
+import { createChangeFeed } from './changes/change-feed.ts'
 import type { Config } from './config.ts'
 import { openStore } from './database/open-store.ts'
 import { openDatabase } from './database/pool.ts'
@@ -68,6 +69,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
       metrics.transactionSeconds.observe(seconds)
     },
   })
+  const feed = createChangeFeed(asking, url, log)
   const app = await createApp({
     config,
     log,
@@ -75,6 +77,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
     writer,
     keys,
     metrics,
+    feed,
     cursors: createCursors(() => databaseKeys?.cursor ?? null),
     findProblems: async () => (closing ? ['shutting down'] : databaseProblems(asking)),
   })
@@ -83,11 +86,13 @@ export async function startService(config: Config, log: Logger): Promise<Service
     if (closing) return
     databaseKeys = await loadDatabaseKeys(asking, sealer)
     inbox.start()
+    await feed.start()
   })
   const close = async () => {
     closing = true
     await inbox.stop()
     await app.close()
+    await feed.stop()
     await writer.drained()
     await opened.catch(() => undefined)
     await Promise.all([receiving.destroy(), asking.destroy()])

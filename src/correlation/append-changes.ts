@@ -4,6 +4,9 @@ import type { Tables } from '../database/tables.ts'
 import { together } from '../database/together.ts'
 import type { Change } from './working-set.ts'
 
+/** Channel on which every commit that appends to the feed says so. */
+export const changesChannel = 'thingspace_changes'
+
 /** Any number, as long as every writer of the feed takes the same. */
 const feedLock = 7_202_611
 
@@ -38,5 +41,7 @@ export async function appendChanges(db: Kysely<Tables>, changes: readonly Change
        becomes jsonb, callback_id uuid, source text, profile jsonb`,
     )}
     order by position`.execute(db)
-  await together([locked, appended])
+  // A hint for who waits: delivered at commit, and never relied upon.
+  const announced = sql`select pg_notify(${changesChannel}, '')`.execute(db)
+  await together([locked, appended, announced])
 }

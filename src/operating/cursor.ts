@@ -46,5 +46,5 @@ export function createCursors(key: () => Buffer | null): Cursors {
 }
 
 function foreign(): HttpError {
-  return new HttpError(400, 'query parameter: cursor is not one of this list; begin without it')
+  return new HttpError(400, 'query parameter: the cursor is not one of this list; begin without it')
 }

@@ -1,11 +1,11 @@
 import { type Kysely, sql } from 'kysely'
 import { faultOf, resultOf, sourceOf } from '../activations/result.ts'
+import type { ChangeRow } from '../changes/change-view.ts'
 import type { ProfileSnapshot } from '../correlation/working-set.ts'
 import type { Tables } from '../database/tables.ts'
 import type { Accounts } from '../operating/access.ts'
 import type { Cursors } from '../operating/cursor.ts'
 import { type Found, findPage, type PageRequest } from '../operating/page.ts'
-import type { ChangeRow } from './change-view.ts'
 import type { FoundProfile } from './find-profiles.ts'
 
 /** Every change of one profile, newest first. */

@@ -1,0 +1,131 @@
+import type { Logger } from 'pino'
+import { changesChannel } from '../correlation/append-changes.ts'
+import { listenTo } from '../database/listen.ts'
+import type { Database } from '../database/pool.ts'
+import type { Accounts } from '../operating/access.ts'
+import type { ChangeRow } from './change-view.ts'
+import { type ChangeFilter, type FoundChanges, findChanges, lets } from './find-changes.ts'
+
+export interface ChangeFeed {
+  /** Changes after an id, from memory where it reaches back far enough, else from the database. */
+  read(after: bigint, filter: ChangeFilter, accounts: Accounts, limit: number): Promise<FoundChanges>
+  /** Resolves when the feed has grown past an id, when the time is over, or when the signal says so. */
+  grown(past: bigint, milliseconds: number, signal: AbortSignal): Promise<void>
+  /** Brings what is known here up to now: what was committed before the call is seen after it. */
+  look(): Promise<void>
+  /** The id of the last change known here. */
+  head(): bigint
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+const kept = 10_000
+const atOnce = 1_000
+const lookEveryMs = 1_000
+
+/**
+ * One reader of the feed per process, however many wait: it looks when a commit was announced, keeps what is newest in
+ * memory and wakes who waits. So thousands of waiting readers cost one connection, and a slow one holds up nobody.
+ */
+export function createChangeFeed(db: Database, databaseUrl: string, log: Logger): ChangeFeed {
+  let newest: ChangeRow[] = []
+  let start = 0n
+  let end = 0n
+  let current: Promise<void> | null = null
+  let following: Promise<void> | null = null
+  let timer: NodeJS.Timeout | undefined
+  let stopListening: () => Promise<void> = async () => undefined
+  const waiting = new Set<() => void>()
+
+  /** Resolves when the feed was looked at by a look that began after the call: they share it, however many call. */
+  function look(): Promise<void> {
+    if (current === null) {
+      current = lookNow().finally(() => {
+        current = null
+      })
+      return current
+    }
+    following ??= current
+      .catch(() => undefined)
+      .then(() => {
+        following = null
+        return look()
+      })
+    return following
+  }
+
+  function lookAside(): void {
+    look().catch(error => log.warn({ err: error }, 'the feed of changes could not be read'))
+  }
+
+  async function lookNow(): Promise<void> {
+    for (;;) {
+      const { rows, upTo } = await findChanges(db, end, {}, '*', atOnce)
+      const grew = upTo > end
+      newest = newest.concat(rows)
+      end = upTo
+      if (newest.length > kept) {
+        const dropped = newest.splice(0, newest.length - kept)
+        start = BigInt(dropped.at(-1)?.id ?? start)
+      }
+      if (grew) for (const wake of [...waiting]) wake()
+      if (rows.length < atOnce) return
+    }
+  }
+
+  return {
+    look,
+    head: () => end,
+    async read(after, filter, accounts, limit) {
+      if (after < start || after > end) return findChanges(db, after, filter, accounts, limit)
+      const first = firstAfter(newest, after)
+      const rows: ChangeRow[] = []
+      for (let at = first; at < newest.length && rows.length < limit; at += 1) {
+        const change = newest[at]
+        if (change !== undefined && lets(filter, accounts, change)) rows.push(change)
+      }
+      const last = rows.at(-1)
+      return { rows, upTo: last !== undefined && rows.length === limit ? BigInt(last.id) : end }
+    },
+    grown(past, milliseconds, signal) {
+      if (end > past || signal.aborted) return Promise.resolve()
+      return new Promise(resolve => {
+        const wake = () => {
+          clearTimeout(over)
+          waiting.delete(wake)
+          signal.removeEventListener('abort', wake)
+          resolve()
+        }
+        const over = setTimeout(wake, milliseconds)
+        signal.addEventListener('abort', wake)
+        waiting.add(wake)
+      })
+    },
+    async start() {
+      const { upTo } = await findChanges(db, 0n, {}, '*', 0)
+      start = upTo
+      end = upTo
+      stopListening = await listenTo(databaseUrl, changesChannel, lookAside, log)
+      timer = setInterval(lookAside, lookEveryMs)
+      timer.unref()
+    },
+    async stop() {
+      clearInterval(timer)
+      await stopListening()
+      for (const wake of [...waiting]) wake()
+      await following?.catch(() => undefined)
+      await current?.catch(() => undefined)
+    },
+  }
+}
+
+/** Index of the first change after an id; they are in order. */
+function firstAfter(changes: readonly ChangeRow[], after: bigint): number {
+  let [low, high] = [0, changes.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (BigInt(changes[middle]?.id ?? 0) > after) high = middle
+    else low = middle + 1
+  }
+  return low
+}

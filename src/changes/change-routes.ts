@@ -1,0 +1,136 @@
+import { once } from 'node:events'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import Type from 'typebox'
+import { accessOf } from '../operating/access.ts'
+import type { Cursors } from '../operating/cursor.ts'
+import { ErrorReply, HttpError } from '../operating/http-error.ts'
+import type { ChangeFeed } from './change-feed.ts'
+import { ChangeView, changeView, feedCursors } from './change-view.ts'
+
+export interface ChangeRoutesOptions {
+  feed: ChangeFeed
+  cursors: Cursors
+}
+
+const Name = Type.String({ minLength: 1, maxLength: 128 })
+const filters = {
+  after: Type.Optional(
+    Type.String({
+      maxLength: 200,
+      description: 'the cursor of the last change seen, or `now`; without it, the beginning',
+    }),
+  ),
+  accountName: Type.Optional(Name),
+  iccid: Type.Optional(Name),
+  requestId: Type.Optional(Name),
+}
+const limit = Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 }))
+const errors = { 400: ErrorReply, 401: ErrorReply, 403: ErrorReply }
+const heartbeatMs = 15_000
+const streamedAtOnce = 200
+
+export const changeRoutes: FastifyPluginAsyncTypebox<ChangeRoutesOptions> = async (app, { feed, cursors }) => {
+  const closing = new AbortController()
+  app.addHook('preClose', async () => closing.abort())
+
+  const position = (after: string | undefined): bigint => {
+    if (after === undefined) return 0n
+    if (after === 'now') return feed.head()
+    return BigInt(readCursor(cursors, after))
+  }
+  const cursorAt = (id: bigint) => cursors.write({ direction: 'after', key: [String(id)] }, feedCursors)
+
+  app.get(
+    '/v1/changes',
+    {
+      config: { scope: 'read' },
+      schema: {
+        summary: 'Every change after a cursor, in an order that no later commit can slip in front of',
+        tags: ['changes'],
+        querystring: Type.Object(
+          {
+            ...filters,
+            limit,
+            wait: Type.Optional(
+              Type.Integer({ minimum: 0, maximum: 60, description: 'seconds to wait until there is a change' }),
+            ),
+          },
+          { additionalProperties: false },
+        ),
+        response: { 200: Type.Object({ items: Type.Array(ChangeView), cursor: Type.String() }), ...errors },
+      },
+    },
+    async (request, reply) => {
+      const { after, limit = 100, wait = 0, ...filter } = request.query
+      const { accounts } = accessOf(request)
+      const gone = goneSignal(reply.raw, closing.signal)
+      const deadline = Date.now() + wait * 1_000
+      await feed.look()
+      let found = await feed.read(position(after), filter, accounts, limit)
+      while (found.rows.length === 0 && Date.now() < deadline && !gone.aborted) {
+        await feed.grown(found.upTo, deadline - Date.now(), gone)
+        found = await feed.read(found.upTo, filter, accounts, limit)
+      }
+      reply.header('cache-control', 'no-store')
+      return { items: found.rows.map(row => changeView(row, cursors)), cursor: cursorAt(found.upTo) }
+    },
+  )
+
+  app.get(
+    '/v1/changes/stream',
+    {
+      config: { scope: 'read' },
+      schema: {
+        summary: 'The same as Server-Sent Events; Last-Event-ID resumes',
+        tags: ['changes'],
+        querystring: Type.Object(filters, { additionalProperties: false }),
+        response: errors,
+      },
+    },
+    async (request, reply) => {
+      const { after, ...filter } = request.query
+      const { accounts } = accessOf(request)
+      const last = request.headers['last-event-id']
+      await feed.look()
+      let at = position(typeof last === 'string' ? last : after)
+      const gone = goneSignal(reply.raw, closing.signal)
+      reply.hijack()
+      const { raw } = reply
+      raw.writeHead(200, {
+        'content-type': 'text/event-stream; charset=utf-8',
+        'cache-control': 'no-store',
+        'x-request-id': request.id,
+        'x-accel-buffering': 'no',
+      })
+      raw.write(': connected\n\n')
+      // Each reader goes at its own pace: what it has not taken stays in the feed, not in our memory.
+      while (!gone.aborted) {
+        const found = await feed.read(at, filter, accounts, streamedAtOnce)
+        at = found.upTo
+        const text = found.rows.map(row => event(changeView(row, cursors))).join('')
+        if (text !== '' && !raw.write(text)) await once(raw, 'drain', { signal: gone }).catch(() => undefined)
+        if (found.rows.length > 0) continue
+        await feed.grown(at, heartbeatMs, gone)
+        if (feed.head() <= at) raw.write(': still here\n\n')
+      }
+      raw.end()
+    },
+  )
+}
+
+function event(change: ChangeView): string {
+  return `event: change\nid: ${change.cursor}\ndata: ${JSON.stringify(change)}\n\n`
+}
+
+function readCursor(cursors: Cursors, after: string): string {
+  const [id] = cursors.read(after, feedCursors).key
+  if (typeof id !== 'string') throw new HttpError(400, 'query parameter: after is not a cursor of the feed')
+  return id
+}
+
+/** Aborts when the reader has gone away or the service is closing. */
+function goneSignal(response: NodeJS.EventEmitter, closing: AbortSignal): AbortSignal {
+  const left = new AbortController()
+  response.once('close', () => left.abort())
+  return AbortSignal.any([left.signal, closing])
+}

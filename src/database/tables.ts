@@ -11,6 +11,10 @@ export interface Tables {
   outgoing_activations: OutgoingActivationsTable
   sealed_keys: SealedKeysTable
   audit: AuditTable
+  api_tokens: ApiTokensTable
+  listeners: ListenersTable
+  listener_credentials: ListenerCredentialsTable
+  thingspace_session: ThingSpaceSessionTable
 }
 
 export interface ActivationsTable {
@@ -162,4 +166,45 @@ export interface AuditTable {
   account_name: string | null
   iccid: string | null
   callback_id: string | null
+}
+
+export interface ApiTokensTable {
+  id: Generated<string>
+  name: string
+  digest: Buffer
+  scopes: string[]
+  accounts: string[]
+  created_at: Generated<Date>
+  revoked_at: Date | null
+}
+
+export interface ListenersTable {
+  account_name: string
+  service_name: string
+  url: string
+  created_at: Generated<Date>
+  registered_at: Date | null
+  deregistered_at: Date | null
+}
+
+export interface ListenerCredentialsTable {
+  id: Generated<string>
+  account_name: string
+  service_name: string
+  username: string
+  digest: Buffer
+  created_at: Generated<Date>
+  confirmed_at: Date | null
+  accepted_until: Date | null
+}
+
+export interface ThingSpaceSessionTable {
+  identity: string
+  sealed: Buffer | null
+  seal_key_id: string | null
+  session_digest: Buffer | null
+  token_renew_at: Date | null
+  token_ends_at: Date | null
+  session_used_at: Date | null
+  refused_logins: number
 }

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { hkdfSync, randomBytes } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import type { Tables } from '../database/tables.ts'
 import type { Sealer } from './sealer.ts'
@@ -8,6 +8,8 @@ export interface DatabaseKeys {
   fingerprint: Buffer
   /** Signs cursors, so that a changed or foreign one is told. */
   cursor: Buffer
+  /** Keys the digests of listener credentials. Derived from the first. */
+  listeners: Buffer
 }
 
 /**
@@ -15,7 +17,9 @@ export interface DatabaseKeys {
  * sealed.
  */
 export async function loadDatabaseKeys(db: Kysely<Tables>, sealer: Sealer): Promise<DatabaseKeys> {
-  return { fingerprint: await loadKey(db, sealer, 'fingerprint'), cursor: await loadKey(db, sealer, 'cursor') }
+  const fingerprint = await loadKey(db, sealer, 'fingerprint')
+  const listeners = Buffer.from(hkdfSync('sha256', fingerprint, '', 'listener credentials', 32))
+  return { fingerprint, cursor: await loadKey(db, sealer, 'cursor'), listeners }
 }
 
 async function loadKey(db: Kysely<Tables>, sealer: Sealer, name: string): Promise<Buffer> {

@@ -17,19 +17,21 @@ export type Recorded = 'recorded' | 'known' | 'different'
 /**
  * Records what was asked of ThingSpace, and claims every callback that came before: all in the caller's transaction.
  * Recording the same again is `known`, something else under the same requestId `different`; neither writes anything.
+ * A request that does not say when it was submitted was so `toldAt`, by default now; that is no part of what it asks.
  */
 export async function recordActivation(
   db: Kysely<Tables>,
   requestId: string,
   request: ActivationRequest & { submittedAt?: string | undefined },
   expectWithin: ExpectWithin,
+  toldAt: Date | null = null,
 ): Promise<Recorded> {
   const { now, activations } = await lockActivations(db, [{ accountName: request.accountName, requestId }])
   const [activation] = activations
   assert(activation !== undefined, 'the shared row was made and locked')
   if (activation.recorded) return compare(db, activation, request)
 
-  await describe(db, activation, request, now, expectWithin)
+  await describe(db, activation, request, { now, toldAt: toldAt ?? now }, expectWithin)
   const set: WorkingSet = {
     now,
     activations: new Map([[activation.id, activation]]),
@@ -62,11 +64,11 @@ async function describe(
   db: Kysely<Tables>,
   activation: ActivationState,
   request: ActivationRequest & { submittedAt?: string | undefined },
-  now: Date,
+  { now, toldAt }: { now: Date; toldAt: Date },
   expectWithin: ExpectWithin,
 ): Promise<void> {
   const operation = request.operation ?? 'activate'
-  const submittedAt = request.submittedAt === undefined ? now : new Date(request.submittedAt)
+  const submittedAt = request.submittedAt === undefined ? toldAt : new Date(request.submittedAt)
   const expectedBy = new Date(submittedAt.getTime() + (expectWithin.byOperation[operation] ?? expectWithin.default))
   await db
     .updateTable('activations')

@@ -65,21 +65,22 @@ export async function takeNext(db: Database, expectWithin: ExpectWithin): Promis
         const [first] = activationShape.Errors(request)
         return `not an activation: ${first?.instancePath ?? ''} ${first?.message ?? ''}`
       }
-      const outcome = await recordActivation(trx, entry.request_id, request, expectWithin)
+      const toldAt = entry.inserted_at as unknown as Date
+      const outcome = await recordActivation(trx, entry.request_id, request, expectWithin, toldAt)
       return outcome === 'different' ? 'another activation is recorded under this request_id' : null
     }
   })
 }
 
 function requestOf(row: Omit<OutgoingActivationsTable, 'id'>): object {
-  const { account_name, operation, service_plan, mdn_zip_code, devices, submitted_at, inserted_at } = row
+  const { account_name, operation, service_plan, mdn_zip_code, devices, submitted_at } = row
   return {
     accountName: account_name,
     ...(operation === null ? {} : { operation }),
     ...(service_plan === null ? {} : { servicePlan: service_plan }),
     ...(mdn_zip_code === null ? {} : { mdnZipCode: mdn_zip_code }),
     devices,
-    submittedAt: (submitted_at ?? (inserted_at as unknown as Date)).toISOString(),
+    ...(submitted_at === null ? {} : { submittedAt: submitted_at.toISOString() }),
   }
 }
 

@@ -33,7 +33,7 @@ export function readJsonMessage(bytes: Buffer): JsonMessage {
 
   const message = parse(text, outline.hasLongNumber)
   if (message === undefined) return { ok: false, problem: problemOf(text) }
-  if (typeof message !== 'object' || message === null || Array.isArray(message)) {
+  if (typeof message !== 'object' || message === null || Array.isArray(message) || isRawJson(message)) {
     return { ok: false, problem: 'the body is JSON but not an object' }
   }
   if (outline.hasEscapedUnit) defects.push(...oddCharacters(message))
@@ -71,7 +71,7 @@ export function rawNumber(value: unknown): string | null {
 function problemOf(text: string): string {
   const start = text.trimStart()
   if (start === '') return 'the body is empty'
-  if (start.startsWith('<')) return soapHint
+  if (/^<[?!A-Za-z_]/.test(start)) return soapHint
   return 'the body is not valid JSON'
 }
 
@@ -92,7 +92,7 @@ function outlineOf(text: string): Outline {
   let numberStart = -1
   for (let at = 0; at < text.length; at += 1) {
     const unit = text.charCodeAt(at)
-    const inNumber = isNumberUnit(unit)
+    const inNumber = isNumberUnit(unit) && (numberStart >= 0 || startsNumber(unit))
     if (inNumber && numberStart < 0) numberStart = at
     if (!inNumber && numberStart >= 0) {
       if (mayLoseDigits(text, numberStart, at)) outline.hasLongNumber = true
@@ -116,14 +116,18 @@ const openBracket = 0x5b
 const closeBracket = 0x5d
 const backslash = 0x5c
 
-function isNumberUnit(unit: number): boolean {
-  const isDigit = unit >= 0x30 && unit <= 0x39
-  return isDigit || unit === 0x2d || unit === 0x2b || unit === 0x2e || unit === 0x65 || unit === 0x45
+/** A digit or a minus: `true` and `false` have an `e`, but are no numbers. */
+function startsNumber(unit: number): boolean {
+  return (unit >= 0x30 && unit <= 0x39) || unit === 0x2d
 }
 
-/** Up to 15 digits without fraction or exponent are safe in a double; all else takes the exact way. */
+function isNumberUnit(unit: number): boolean {
+  return startsNumber(unit) || unit === 0x2b || unit === 0x2e || unit === 0x65 || unit === 0x45
+}
+
+/** Up to 15 digits without fraction or exponent are safe in a double, but for -0; all else takes the exact way. */
 function mayLoseDigits(text: string, start: number, end: number): boolean {
-  return end - start > 15 || /[.eE]/.test(text.slice(start, end))
+  return end - start > 15 || text.startsWith('-0', start) || /[.eE]/.test(text.slice(start, end))
 }
 
 function endOfString(text: string, openingQuote: number): number {

@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
-import type { JsonObject } from './json-message.ts'
+import { type JsonObject, rawNumber } from './json-message.ts'
 
 /*
  * The shape of a callback, as tolerant as the evidence asks: no "Callback JSON schema" is published ([GAP], fact
@@ -96,6 +96,8 @@ const profileNames = names(Object.keys(ProfileResponse.properties))
 const faultNames = names(['faultcode', 'faultstring'])
 const deviceIdNames = names(['id', 'kind'], { identifier: 'id' })
 
+const counters = new Set(['callbackCount', 'euiccSubAddressUpdateStatusCode'])
+
 function names(ours: string[], aliases: Record<string, string> = {}): Names {
   return new Map([...ours.map(name => [name.toLowerCase(), name] as const), ...Object.entries(aliases)])
 }
@@ -106,7 +108,7 @@ function fold(from: JsonObject, known: Names): JsonObject {
     const name = known.get(key) ?? known.get(key.toLowerCase())
     if (name === undefined) continue
     if (name in folded) throw new AmbiguousField(`${name} stands under two spellings`)
-    folded[name] = from[key]
+    folded[name] = plain(from[key], counters.has(name))
   }
   return folded
 }
@@ -114,7 +116,17 @@ function fold(from: JsonObject, known: Names): JsonObject {
 function foldList(value: unknown, foldItem: (item: JsonObject) => JsonObject): unknown {
   if (value === undefined || value === null) return undefined
   const list = Array.isArray(value) ? value : [value]
-  return list.map(item => (isObject(item) ? foldItem(item) : item))
+  return list.map(entry => {
+    const item = plain(entry, false)
+    return isObject(item) ? foldItem(item) : item
+  })
+}
+
+/** A number that a double can't hold is an object in memory, but must be judged as a number. A counter keeps its digits. */
+function plain(value: unknown, isCounter: boolean): unknown {
+  const digits = rawNumber(value)
+  if (digits === null) return value
+  return isCounter ? digits : Number(digits)
 }
 
 function defined(fields: JsonObject): JsonObject {

@@ -3,6 +3,7 @@ import {
   type Callback,
   callbackShape,
   type DeviceId,
+  type DeviceResponse,
   foldCallback,
   isObject,
   type ProfileResponse,
@@ -66,7 +67,7 @@ export function readCallback(json: Extract<JsonMessage, { ok: true }>): Reading 
   if (foreignKind !== null) return { kind: 'other', requestId, callbackCount, reason: foreignKind }
 
   const status = readStatus(folded)
-  const reports = readReports(folded, status.result)
+  const reports = readReports(folded)
   if (reports.length === 0) return { kind: 'other', requestId, callbackCount, reason: 'names no device' }
   return { kind: 'reports', requestId, callbackCount, reports, reason: status.reason }
 }
@@ -109,7 +110,7 @@ function shapeProblem(folded: JsonObject): string {
 function readCounter(folded: JsonObject): number | null {
   const nested = Array.isArray(folded.deviceResponse) ? folded.deviceResponse[0] : undefined
   const value = folded.callbackCount ?? (isObject(nested) ? nested.callbackCount : undefined)
-  const count = typeof value === 'string' && /^\d{1,9}$/.test(value.trim()) ? Number(value) : value
+  const count = typeof value === 'string' && value.trim() !== '' ? Number(value) : value
   return typeof count === 'number' && Number.isSafeInteger(count) && count >= 0 && count < 2 ** 31 ? count : null
 }
 
@@ -141,9 +142,12 @@ interface Status {
   reason: string | null
 }
 
-/** `status` in the cases and words that were seen ([EX], fact sheet 2.4). An unknown word settles nothing. */
-function readStatus(folded: Callback): Status {
-  const nested = folded.deviceResponse?.find(response => typeof response.status === 'string')?.status
+/**
+ * `status` in the cases and words that were seen ([EX], fact sheet 2.4). An unknown word settles nothing. The seed's
+ * table has a status for each device response, its example one for the message [CONFLICT]: the message's own goes first.
+ */
+function readStatus(folded: Callback, responses: readonly DeviceResponse[] = folded.deviceResponse ?? []): Status {
+  const nested = responses.find(response => typeof response.status === 'string')?.status
   const status = folded.status ?? nested ?? null
   const word = status?.trim().toLowerCase() ?? ''
   const isFault = folded.faultResponse !== undefined
@@ -165,38 +169,49 @@ const results = new Map<string, ReportedResult>([
   ['pending', 'warning'],
 ])
 
-function readReports(folded: Callback, result: ReportedResult): Report[] {
+function readReports(folded: Callback): Report[] {
   const fault = {
     faultCode: folded.faultResponse?.faultcode ?? null,
     faultMessage: folded.faultResponse?.faultstring ?? null,
   }
   const top = folded.deviceIds ?? []
-  const profiles = (folded.deviceResponse ?? []).flatMap(response => response.deviceProfileResponse ?? [])
+  const profiles = (folded.deviceResponse ?? []).flatMap(response => {
+    const { result } = readStatus(folded, [response])
+    return (response.deviceProfileResponse ?? []).map(profile => ({ profile, result }))
+  })
+  const { result } = readStatus(folded)
   const about =
-    profiles.length > 0 ? profiles.map(profile => ({ profile, ids: idsOf(profile, top, profiles) })) : apart(top)
+    profiles.length > 0
+      ? profiles.map(one => ({ ...one, ids: idsOf(one.profile, top, profiles.length === 1) }))
+      : apart(top).map(ids => ({ profile: {}, ids, result }))
   return about
-    .map(({ profile, ids }) => ({ ...readIdentifiers(ids, profile), result, ...fault }))
+    .map(one => ({ ...readIdentifiers(one.ids, one.profile), result: one.result, ...fault }))
     .filter(({ identifiers }) => identifiers.eid ?? identifiers.iccid ?? identifiers.imei)
 }
 
 /** A lone profile inherits what only the top of the message names; of several, each names its own devices. */
-function idsOf(profile: ProfileResponse, top: DeviceId[], profiles: ProfileResponse[]): DeviceId[] {
+function idsOf(profile: ProfileResponse, top: DeviceId[], isLone: boolean): DeviceId[] {
   const own = profile.deviceIdentifierCollection ?? []
-  return profiles.length === 1 ? [...own, ...top] : own
+  return isLone ? [...own, ...top] : own
 }
 
 /** Without a profile response every ICCID that is named stands for itself; one device needs no telling apart. */
-function apart(top: DeviceId[]): { profile: ProfileResponse; ids: DeviceId[] }[] {
-  const iccids = top.filter(({ kind }) => normalKind(kind ?? '') === 'iccid')
-  const groups = iccids.length > 1 ? iccids.map(iccid => [iccid]) : [top]
-  return groups.map(ids => ({ profile: {}, ids }))
+function apart(top: DeviceId[]): DeviceId[][] {
+  const iccids = new Map<string, DeviceId>()
+  for (const entry of top) {
+    const id = normalKind(entry.kind ?? '') === 'iccid' ? normalIdentifier('iccid', entry.id ?? '') : ''
+    if (id !== '') iccids.set(id, entry)
+  }
+  return iccids.size > 1 ? [...iccids.values()].map(iccid => [iccid]) : [top]
 }
 
 function readIdentifiers(ids: DeviceId[], profile: ProfileResponse): { identifiers: Identifiers; facts: ProfileFacts } {
   const found = new Map<string, string>()
   for (const { kind, id } of ids) {
     const name = normalKind(kind ?? '')
-    if (id && isIdentifierKind(name) && !found.has(name)) found.set(name, normalIdentifier(name, id))
+    if (!isIdentifierKind(name) || found.has(name)) continue
+    const normal = normalIdentifier(name, id ?? '')
+    if (normal !== '') found.set(name, normal)
   }
   const of = (kind: string) => found.get(kind) ?? null
   return {

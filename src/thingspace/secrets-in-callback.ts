@@ -1,4 +1,4 @@
-import { type JsonObject, rawNumber } from './json-message.ts'
+import type { JsonObject } from './json-message.ts'
 
 export const sealedMark = '[sealed]'
 
@@ -32,18 +32,35 @@ export function takeSecretsOut(message: JsonObject): TakenApart {
   return { body, secrets: Object.keys(secrets).length === 0 ? null : secrets }
 }
 
-function withoutSecrets(value: unknown, pointer: string, secrets: Secrets): unknown {
-  if (typeof value !== 'object' || value === null || rawNumber(value) !== null) return value
-  if (Array.isArray(value)) return value.map((item, at) => withoutSecrets(item, `${pointer}/${at}`, secrets))
-  const isTop = pointer === ''
-  return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => {
-      const name = key.toLowerCase()
-      if (isTop && listenerCredentials.has(name)) return [key, sealedMark]
-      const here = `${pointer}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`
-      if (!secretKeys.has(name) || item === null) return [key, withoutSecrets(item, here, secrets)]
-      secrets[here] = item
-      return [key, sealedMark]
-    }),
-  )
+/** The value itself where it holds no secret; only what leads to one is copied. */
+function withoutSecrets(value: object, pointer: string, secrets: Secrets): object {
+  if (Array.isArray(value)) {
+    return value.map((item, at) => (isContainer(item) ? withoutSecrets(item, `${pointer}/${at}`, secrets) : item))
+  }
+  let kept = value as JsonObject
+  for (const key of Object.keys(value)) {
+    const item = (value as JsonObject)[key]
+    const left = leftOf(key, item, pointer, secrets)
+    if (left === item) continue
+    if (kept === value) kept = { ...value }
+    // The copy has this key of its own, so even `__proto__` is only a key here.
+    kept[key] = left
+  }
+  return kept
+}
+
+function leftOf(key: string, item: unknown, pointer: string, secrets: Secrets): unknown {
+  const name = key.toLowerCase()
+  if (pointer === '' && listenerCredentials.has(name)) return sealedMark
+  const isSecret = item !== null && secretKeys.has(name)
+  if (!isSecret && !isContainer(item)) return item
+  const here = `${pointer}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`
+  if (!isSecret) return withoutSecrets(item as object, here, secrets)
+  secrets[here] = item
+  return sealedMark
+}
+
+/** Also true of a number kept with its digits, which holds no secret. */
+function isContainer(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
 }

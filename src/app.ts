@@ -64,6 +64,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
   })
+  endConnectionsWhenClosing(app)
   app.addHook('preValidation', readQuery)
   app.addHook('onRequest', guard({ tokens: config.tokens, tryOut: config.tryOut }))
 
@@ -88,6 +89,20 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(changeRoutes, { feed, cursors })
   await app.register(storedCallbackRoutes, { db, cursors, keys })
   return app
+}
+
+/**
+ * Answers that go out while the service leaves end their connection: one that is kept alive would hold up the leaving
+ * until its time-out, for more than a minute.
+ */
+function endConnectionsWhenClosing(app: FastifyInstance): void {
+  let closing = false
+  app.addHook('preClose', async () => {
+    closing = true
+  })
+  app.addHook('onSend', async (_request, reply) => {
+    if (closing) reply.header('connection', 'close')
+  })
 }
 
 /** The caller's own id when it is a sane one, so that both sides can find it in their logs. */

@@ -41,7 +41,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
     name: 'thingspace receiving',
     connections: 3,
     statementTimeoutMs: 1_500,
-    lockTimeoutMs: 500,
+    lockTimeoutMs: 250,
     connectionTimeoutMs: 1_000,
     onConnectionError,
   })

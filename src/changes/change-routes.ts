@@ -101,6 +101,7 @@ export const changeRoutes: FastifyPluginAsyncTypebox<ChangeRoutesOptions> = asyn
         'cache-control': 'no-store',
         'x-request-id': request.id,
         'x-accel-buffering': 'no',
+        connection: 'close',
       })
       raw.write(': connected\n\n')
       // Each reader goes at its own pace: what it has not taken stays in the feed, not in our memory.

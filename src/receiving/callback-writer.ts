@@ -1,5 +1,10 @@
+import type { Kysely } from 'kysely'
+import { findHeld } from '../correlation/find-held.ts'
+import type { ProfileName } from '../correlation/load-profiles.ts'
+import type { RequestName } from '../correlation/lock-activations.ts'
 import type { Database } from '../database/pool.ts'
 import { type Refusal, refusalOf, sqlState } from '../database/refusal.ts'
+import type { Tables } from '../database/tables.ts'
 import {
   type Authentic,
   type IncomingCallback,
@@ -48,6 +53,9 @@ interface Waiting {
   message: Authentic
   prepared: IncomingCallback | null
   givenUp: boolean
+  answered: boolean
+  /** Its transaction waited too long for a lock: before the next try it is asked whether its rows are free. */
+  suspect: boolean
   resolve: (stored: StoredCallback) => void
   reject: (error: Error) => void
 }
@@ -70,16 +78,26 @@ export function createCallbackWriter(db: Database, options: WriterOptions): Call
   function store(message: Authentic): Promise<StoredCallback> {
     if (waiting.length >= longestQueue) return Promise.reject(new StoreBusy('too many callbacks wait to be stored'))
     return new Promise((resolve, reject) => {
-      const entry: Waiting = { message, prepared: null, givenUp: false, resolve, reject }
+      const entry: Waiting = {
+        message,
+        prepared: null,
+        givenUp: false,
+        answered: false,
+        suspect: false,
+        resolve,
+        reject,
+      }
       const timer = setTimeout(() => {
         entry.givenUp = true
         reject(new StoreUnavailable('the callback was not committed in time'))
       }, patienceMs)
       entry.resolve = stored => {
+        entry.answered = true
         clearTimeout(timer)
         resolve(stored)
       }
       entry.reject = error => {
+        entry.answered = true
         clearTimeout(timer)
         reject(error)
       }
@@ -112,14 +130,16 @@ export function createCallbackWriter(db: Database, options: WriterOptions): Call
 
   async function writeBatch(batch: readonly Waiting[]): Promise<void> {
     for (let attempt = 1; ; attempt += 1) {
-      const wanted = batch.filter(entry => !entry.givenUp)
-      if (wanted.length === 0) return
+      let wanted = batch.filter(entry => !entry.givenUp && !entry.answered)
       try {
+        if (wanted.some(entry => entry.suspect)) wanted = await setHeldAside(wanted)
+        if (wanted.length === 0) return
         return answer(wanted, await writeOnce(wanted))
       } catch (error) {
         const refusal = refusalOf(error)
         options.onRetry?.(refusal, error, wanted.length)
-        if (refusal === 'refused' || refusal === 'held') return writeApart(wanted, refusal, error)
+        if (refusal === 'refused') return writeApart(wanted, error)
+        if (refusal === 'held') for (const entry of wanted) entry.suspect = true
         if (refusal === 'unavailable' || attempt > 5) await pause(Math.min(25 * 2 ** attempt, 400))
       }
     }
@@ -138,19 +158,17 @@ export function createCallbackWriter(db: Database, options: WriterOptions): Call
     return stored
   }
 
-  async function writeApart(batch: readonly Waiting[], refusal: 'refused' | 'held', error: unknown): Promise<void> {
+  async function writeApart(batch: readonly Waiting[], error: unknown): Promise<void> {
     const [only] = batch
-    if (only !== undefined && batch.length === 1) return writeAlone(only, refusal, error)
+    if (only !== undefined && batch.length === 1) return quarantine(only, error)
     const half = Math.ceil(batch.length / 2)
     await writeBatch(batch.slice(0, half))
     await writeBatch(batch.slice(half))
   }
 
-  async function writeAlone(entry: Waiting, refusal: 'refused' | 'held', error: unknown): Promise<void> {
+  async function quarantine(entry: Waiting, error: unknown): Promise<void> {
     const known = keys()
-    if (refusal === 'held') return setAsideFor(heldPauseMs, entry)
-    const isQuarantined = entry.prepared?.reading.kind === 'unreadable'
-    if (isQuarantined || known === null) {
+    if (entry.prepared?.reading.kind === 'unreadable' || known === null) {
       return entry.reject(new StoreUnavailable('the database would not take the callback', { cause: error }))
     }
     const reason = `could be read but not applied (${sqlState(error) ?? (error as Error).name})`
@@ -158,14 +176,21 @@ export function createCallbackWriter(db: Database, options: WriterOptions): Call
     return writeBatch([entry])
   }
 
-  /** Somebody holds a row it needs: it waits outside of a transaction, so that others can go on. */
-  function setAsideFor(ms: number, entry: Waiting): void {
-    setAside += 1
+  /**
+   * Callbacks whose rows somebody else holds wait outside of a transaction, and are looked at again in a moment; the
+   * others are returned, so that they can go on.
+   */
+  async function setHeldAside(batch: readonly Waiting[]): Promise<Waiting[]> {
+    const isHeld = await db.transaction().execute(trx => findHeldCallbacks(trx, batch))
+    const [held, free] = [batch.filter(isHeld), batch.filter(entry => !isHeld(entry))]
+    setAside += held.length
     setTimeout(() => {
-      setAside -= 1
-      waiting.push(entry)
+      setAside -= held.length
+      waiting.push(...held)
       work()
-    }, ms)
+      tellDrained()
+    }, heldPauseMs)
+    return free
   }
 
   function depth(): number {
@@ -177,6 +202,26 @@ export function createCallbackWriter(db: Database, options: WriterOptions): Call
     depth,
     drained: () => (depth() === 0 ? Promise.resolve() : new Promise(resolve => whenDrained.push(resolve))),
   }
+}
+
+/** Tells which callbacks need a row that another transaction holds. */
+async function findHeldCallbacks(db: Kysely<Tables>, batch: readonly Waiting[]): Promise<(entry: Waiting) => boolean> {
+  const requests = new Map(batch.map(entry => [entry, requestOf(entry)]))
+  const profiles = new Map(batch.map(entry => [entry, profilesOf(entry)]))
+  const held = await findHeld(db, [...requests.values()].flat(), [...profiles.values()].flat())
+  return entry => (requests.get(entry) ?? []).some(held.request) || (profiles.get(entry) ?? []).some(held.profile)
+}
+
+function requestOf({ message: { accountName }, prepared }: Waiting): RequestName[] {
+  const requestId = prepared?.reading.requestId
+  return requestId == null ? [] : [{ accountName, requestId }]
+}
+
+function profilesOf({ message: { accountName }, prepared }: Waiting): ProfileName[] {
+  if (prepared?.reading.kind !== 'reports') return []
+  return prepared.reading.reports.flatMap(({ identifiers: { iccid } }) =>
+    iccid === null ? [] : [{ accountName, iccid }],
+  )
 }
 
 function answer(batch: readonly Waiting[], stored: readonly StoredCallback[]): void {

@@ -38,9 +38,11 @@ function errorCode(error: Error): string | undefined {
   )
 }
 
-/** Our own frames only: a stack's first lines repeat the message. */
-function whereFrom(error: Error): string[] {
-  const frames = error.stack?.split('\n').filter(line => /^\s+at .*[/\\]src[/\\]/.test(line)) ?? []
+/** Our own frames only. A stack repeats the message before them, whose lines may look like frames. */
+function whereFrom({ stack = '', message }: Error): string[] {
+  const start = stack.indexOf(message)
+  const lines = start < 0 ? [] : stack.slice(start + message.length).split('\n')
+  const frames = lines.filter(line => /^\s+at .*[/\\]src[/\\]/.test(line))
   return frames.slice(0, 4).map(frame =>
     frame
       .trim()

@@ -25,6 +25,8 @@ function readApiToken(entry: string): ApiToken {
 
 function readScope(text: string): Scope {
   const scope = scopes.find(known => known === text)
-  if (scope === undefined) throw new Error(`${text} is no scope; there are ${scopes.join(', ')}`)
+  // Only what looks like a misspelt scope is quoted: a token that was put in the wrong place is not.
+  const quoted = /^[a-z]{1,16}$/.test(text) ? text : 'what follows the name'
+  if (scope === undefined) throw new Error(`${quoted} is no scope; there are ${scopes.join(', ')}`)
   return scope
 }

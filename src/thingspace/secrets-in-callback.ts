@@ -12,17 +12,12 @@ export interface TakenApart {
   secrets: Secrets | null
 }
 
-/** Keys whose values are secret wherever they stand; `deviceCredential` is the documented one ([DOC], seed). */
-const secretKeys = new Set([
-  'devicecredential',
-  'devicecredentials',
-  'credential',
-  'credentials',
-  'password',
-  'passwd',
-  'secret',
-  'token',
-])
+/**
+ * Keys whose values are secret wherever they stand, by how they end; `deviceCredential` is the documented one ([DOC],
+ * seed). The carrier adds fields without notice: rather one value too many sealed than one in clear.
+ */
+const secretKey =
+  /(?:user[-_]?name|passw(?:or)?ds?|passphrase|pwd|secrets?|tokens?|credentials?|api[-_]?keys?|private[-_]?key|authorization)$/i
 const listenerCredentials = new Set(['username', 'password'])
 
 /** Takes the secrets out of a message, so that what is left may be stored and shown. */
@@ -52,7 +47,7 @@ function withoutSecrets(value: object, pointer: string, secrets: Secrets): objec
 function leftOf(key: string, item: unknown, pointer: string, secrets: Secrets): unknown {
   const name = key.toLowerCase()
   if (pointer === '' && listenerCredentials.has(name)) return sealedMark
-  const isSecret = item !== null && secretKeys.has(name)
+  const isSecret = item !== null && secretKey.test(key)
   if (!isSecret && !isContainer(item)) return item
   const here = `${pointer}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`
   if (!isSecret) return withoutSecrets(item as object, here, secrets)

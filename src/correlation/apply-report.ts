@@ -42,7 +42,8 @@ export function applyToTarget(
 
   target.evidence = addStatement(target.evidence, statementOf(arrival))
   target.learned = learn(target.learned, identifiers)
-  if (arrival.source === 'callback') target.callbacks += 1
+  if (arrival.source === 'callback' && target.countedFor !== arrival.sourceId) target.callbacks += 1
+  target.countedFor = arrival.sourceId
   target.firstResultAt ??= arrival.at
   target.touched = true
   const result = resultOf(target.evidence)

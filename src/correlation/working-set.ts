@@ -38,6 +38,8 @@ export interface TargetState extends AskedFor {
   learned: Identifiers
   evidence: Evidence
   callbacks: number
+  /** Whose reports are being counted: several of one callback may mean this target, and are one callback. */
+  countedFor?: string
   overdue: boolean
   firstResultAt: Date | null
   settledAt: Date | null

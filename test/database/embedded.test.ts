@@ -223,7 +223,7 @@ function spawnHolder(t: Test, dataDir: string, user: { uid?: number; gid?: numbe
     detached: true,
     cwd: '/',
     env: {},
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['pipe', 'pipe', 'inherit'],
   })
   t.teardown(() => service.kill('SIGKILL'))
   return service

@@ -18,6 +18,8 @@ export interface Evidence {
   successes: number
   faults: number
   fault: Fault | null
+  /** What a warning said was wrong, e.g. a request on hold: shown as long as no final fault says more. */
+  warningFault: Fault | null
   poll: Verdict | null
   manual: Verdict | null
 }
@@ -32,15 +34,20 @@ interface Verdict {
   at: string
 }
 
-export const noEvidence: Evidence = { warnings: 0, successes: 0, faults: 0, fault: null, poll: null, manual: null }
+export const noEvidence: Evidence = {
+  warnings: 0,
+  successes: 0,
+  faults: 0,
+  fault: null,
+  warningFault: null,
+  poll: null,
+  manual: null,
+}
 
 /** Adds one statement that was not added before: whether it was is asked of the database, by its fingerprint. */
 export function addStatement(evidence: Evidence, statement: Statement): Evidence {
   const { result, source } = statement
-  const fault =
-    statement.faultCode === null && statement.faultMessage === null
-      ? evidence.fault
-      : leastFault(evidence.fault, statement)
+  const fault = result === 'failed' ? leastFault(evidence.fault, statement) : evidence.fault
   if (source !== 'callback') {
     if (result === 'warning') return evidence
     return { ...evidence, fault, [source]: later(evidence[source], { result, at: statement.at.toISOString() }) }
@@ -48,6 +55,7 @@ export function addStatement(evidence: Evidence, statement: Statement): Evidence
   return {
     ...evidence,
     fault,
+    warningFault: result === 'warning' ? leastFault(evidence.warningFault, statement) : evidence.warningFault,
     warnings: evidence.warnings + (result === 'warning' ? 1 : 0),
     successes: evidence.successes + (result === 'succeeded' ? 1 : 0),
     faults: evidence.faults + (result === 'failed' ? 1 : 0),
@@ -70,7 +78,7 @@ export function sourceOf(evidence: Evidence): Source | null {
 /** The fault to show: only where a fault is part of the result. */
 export function faultOf(evidence: Evidence): Fault {
   const result = resultOf(evidence)
-  const shown = result === 'succeeded' || result === 'pending' ? null : evidence.fault
+  const shown = result === 'succeeded' || result === 'pending' ? null : (evidence.fault ?? evidence.warningFault)
   return shown ?? { code: null, message: null }
 }
 
@@ -92,7 +100,8 @@ function judge({ warnings, successes, faults, poll, manual }: Evidence): { resul
 }
 
 /** Any rule will do that does not depend on order: the first in the alphabet. */
-function leastFault(known: Fault | null, { faultCode: code, faultMessage: message }: Statement): Fault {
+function leastFault(known: Fault | null, { faultCode: code, faultMessage: message }: Statement): Fault | null {
+  if (code === null && message === null) return known
   const fault = { code, message }
   return known === null || JSON.stringify(fault) < JSON.stringify(known) ? fault : known
 }

@@ -10,7 +10,7 @@ const AskedIdentifier = Type.Object(
       pattern: '^\\s*([eE][iI][dD]|[iI][cC][cC][iI][dD]|[iI][mM][eE][iI])\\s*$',
       description: 'eid, iccid or imei, in any case',
     }),
-    id: Type.String({ minLength: 1, maxLength: 64 }),
+    id: Type.String({ minLength: 1, maxLength: 64, pattern: '\\S' }),
   },
   { additionalProperties: false },
 )
@@ -47,15 +47,21 @@ export type RecordedActivation = Static<typeof RecordedActivation>
 
 /** The devices asked for, in normal form and in order. Entries that mean the same device are one target. */
 export function targetsAskedFor({ devices }: Pick<ActivationRequest, 'devices'>): Identifiers[] {
-  const targets = devices.map(({ deviceIds }) => {
+  const targets = new Map<string, Identifiers>()
+  for (const { deviceIds } of devices) {
     const asked: Identifiers = { eid: null, iccid: null, imei: null }
     for (const { kind, id } of deviceIds) {
       const name = normalKind(kind)
       if (name === 'eid' || name === 'iccid' || name === 'imei') asked[name] = normalIdentifier(name, id)
     }
-    return asked
-  })
-  return [...new Map(targets.map(target => [targetKey(target), target])).values()]
+    const known = targets.get(targetKey(asked))
+    targets.set(targetKey(asked), known === undefined ? asked : together(known, asked))
+  }
+  return [...targets.values()]
+}
+
+function together(known: Identifiers, more: Identifiers): Identifiers {
+  return { eid: known.eid ?? more.eid, iccid: known.iccid ?? more.iccid, imei: known.imei ?? more.imei }
 }
 
 /** Equal for requests that ask the same: what decides between 200 and 409 when one is recorded again. */

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
 import { activationStatus, countMove, isActivationSettled } from '../activations/activation-status.ts'
 import { matchTarget, unrequestedIdentifiers } from '../activations/match-target.ts'
-import { addStatement, isSettled, noEvidence, resultOf, type Statement } from '../activations/result.ts'
+import {
+  addStatement,
+  faultOf,
+  isSettled,
+  noEvidence,
+  resultOf,
+  type Statement,
+  sourceOf,
+} from '../activations/result.ts'
 import { comesBefore, type Profile, type ProfileMessage, profileFrom, withMessage } from '../profiles/profile.ts'
 import type { Identifiers } from '../thingspace/read-callback.ts'
 import {
@@ -44,7 +52,7 @@ export function applyToTarget(
   target.learned = learn(target.learned, identifiers)
   if (arrival.source === 'callback' && target.countedFor !== arrival.sourceId) target.callbacks += 1
   target.countedFor = arrival.sourceId
-  target.firstResultAt ??= arrival.at
+  target.firstResultAt = earlier(target.firstResultAt, arrival.at)
   target.touched = true
   const result = resultOf(target.evidence)
   if (result === before) return { number: target.number, changed: false }
@@ -208,13 +216,17 @@ function least(one: string | null, other: string | null): string | null {
   return one < other ? one : other
 }
 
+function earlier(known: Date | null, at: Date): Date {
+  return known === null || at < known ? at : known
+}
+
 function statementOf({ source, report, at }: Arrival): Statement {
   return { source, result: report.result, faultCode: report.faultCode, faultMessage: report.faultMessage, at }
 }
 
 /** What the API shows of a profile: only this makes a new version. */
-function visible({ lastWord, evidence, ...content }: Profile): object {
-  return { ...content, result: resultOf(evidence), fault: evidence.fault, lastWord: lastWord.activationId }
+function visible({ lastWord: _place, evidence, ...content }: Profile): object {
+  return { ...content, result: resultOf(evidence), source: sourceOf(evidence), fault: faultOf(evidence) }
 }
 
 /** What the feed tells of a profile. */

@@ -9,6 +9,7 @@ import type { ChangeFeed } from './changes/change-feed.ts'
 import { changeRoutes } from './changes/change-routes.ts'
 import type { Config } from './config.ts'
 import type { Database } from './database/pool.ts'
+import type { KnownCallers } from './known-callers.ts'
 import { addressList } from './operating/address-list.ts'
 import { answerError, answerNotFound, answerUnreadableRequest } from './operating/answer-error.ts'
 import type { Cursors } from './operating/cursor.ts'
@@ -28,6 +29,7 @@ import { storedCallbackRoutes } from './receiving/stored-callback-routes.ts'
 
 export interface AppParts {
   config: Config
+  callers: KnownCallers
   log: FastifyBaseLogger
   /** For asking: a pool of its own, so that receiving is never starved by queries. */
   db: Database
@@ -42,7 +44,7 @@ export interface AppParts {
 
 /** Table of contents of what the service answers. Nothing here decides anything. */
 export async function createApp(parts: AppParts): Promise<FastifyInstance> {
-  const { config, log, db, writer, keys, cursors, metrics, feed, findProblems } = parts
+  const { config, callers, log, db, writer, keys, cursors, metrics, feed, findProblems } = parts
   const app = fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
@@ -66,7 +68,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   })
   endConnectionsWhenClosing(app)
   app.addHook('preValidation', readQuery)
-  app.addHook('onRequest', guard({ tokens: config.tokens, tryOut: config.tryOut }))
+  app.addHook('onRequest', guard({ ...callers, configured: config.tokens }))
 
   await app.register(fastifySwagger, openApi)
   await app.register(fastifySwaggerUi, { routePrefix: '/docs', staticCSP: true })
@@ -77,8 +79,9 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(callbackRoute, {
     writer,
     allowedSources: addressList(config.allowedSources),
-    findListener: createListeners(config.listeners),
-    tryOut: config.tryOut,
+    findListener: createListeners(config.listeners, callers.listeners),
+    areListenersKnown: () => callers.listeners() !== null,
+    tryOut: callers.tryOut,
     bodyLimit: config.callbackBodyLimit,
     metrics,
   })

@@ -13,7 +13,10 @@ export interface Config {
   migrate: boolean
   listeners: Listener[]
   tokens: ApiToken[]
-  /** No listener and no token: loopback peers only, and callbacks need no credentials. */
+  /**
+   * No listener and no token here: unless the database holds some, loopback peers only, and callbacks need no
+   * credentials. Never beyond loopback.
+   */
   tryOut: boolean
   allowedSources: string[]
   trustedProxies: string[]
@@ -100,7 +103,7 @@ export function readConfig(environment: Env): Config {
     migrate: attempt('MIGRATE', () => readSwitch(env.MIGRATE ?? 'on'), true),
     listeners,
     tokens,
-    tryOut: listeners.length === 0 && tokens.length === 0,
+    tryOut: listeners.length === 0 && tokens.length === 0 && isLoopback(hostAddress(host)),
     allowedSources: attempt('CALLBACK_ALLOWED_SOURCES', () => readAddresses(env.CALLBACK_ALLOWED_SOURCES), []) ?? [
       ...publishedSources,
       ...loopback,
@@ -123,14 +126,25 @@ export function readConfig(environment: Env): Config {
   if (databaseUrl !== null && env.SEAL_KEY === undefined) {
     problems.push('SEAL_KEY: needed with DATABASE_URL; make one with: openssl rand -base64 32')
   }
-  if (config.tryOut && !isLoopback(host === 'localhost' ? '127.0.0.1' : host)) {
-    problems.push(
-      `HOST: ${host} can be reached by others, but nothing protects the service: set THINGSPACE_ACCOUNT, ` +
-        'CALLBACK_USERNAME and CALLBACK_PASSWORD (a listener) and API_TOKENS, or listen on 127.0.0.1 to try it out',
-    )
+  // A database that was there before may hold listeners and tokens: the service looks once it is open.
+  if (listeners.length === 0 && tokens.length === 0 && !isLoopback(hostAddress(host)) && databaseUrl === null) {
+    problems.push(unprotected(host))
   }
   if (problems.length > 0) throw new ConfigError(problems)
   return config
+}
+
+/** What is said of a service that others can reach while it has no listener and no token. */
+export function unprotected(host: string): string {
+  return (
+    `HOST: ${host} can be reached by others, but nothing protects the service: set THINGSPACE_ACCOUNT, ` +
+    'CALLBACK_USERNAME and CALLBACK_PASSWORD (a listener) and API_TOKENS, or make them with npm run listener and ' +
+    'npm run token, or listen on 127.0.0.1 to try it out'
+  )
+}
+
+function hostAddress(host: string): string {
+  return host === 'localhost' ? '127.0.0.1' : host
 }
 
 /** `NAME_FILE` names a file, for instance a mounted secret, that holds the value of `NAME`. */

@@ -4,10 +4,11 @@ import type { Logger } from 'pino'
 import { takeInbox } from './activations/take-inbox.ts'
 import { createApp } from './app.ts'
 import { createChangeFeed } from './changes/change-feed.ts'
-import type { Config } from './config.ts'
+import { type Config, ConfigError, unprotected } from './config.ts'
 import { openStore } from './database/open-store.ts'
 import { openDatabase } from './database/pool.ts'
 import { databaseProblems } from './database/readiness.ts'
+import { knowCallers } from './known-callers.ts'
 import { createCursors } from './operating/cursor.ts'
 import { createMetrics } from './operating/metrics.ts'
 import { createCallbackWriter } from './receiving/callback-writer.ts'
@@ -21,6 +22,8 @@ export interface Service {
   databaseUrl: string
   /** Resolves once the database was reached and its schema is current. */
   opened: Promise<void>
+  /** Whether it is being tried out: neither here nor in the database is a listener or a token. */
+  isTriedOut(): boolean
   /** Takes nothing new, finishes what is under way, lets go of everything. */
   close(): Promise<void>
 }
@@ -57,7 +60,9 @@ export async function startService(config: Config, log: Logger): Promise<Service
 
   let databaseKeys: DatabaseKeys | null = null
   const keys = () => (databaseKeys === null ? null : { sealer, fingerprintKey: databaseKeys.fingerprint })
-  const metrics = createMetrics(() => writer.depth())
+  const listenersKey = () => databaseKeys?.listeners ?? null
+  const callers = knowCallers({ config, databaseUrl: url, listenersKey, log })
+  const metrics = createMetrics(() => writer.depth(), callers.ageMs)
   const writer = createCallbackWriter(receiving, {
     keys,
     onRetry: (refusal, error, callbacks) => {
@@ -72,6 +77,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
   const feed = createChangeFeed(asking, url, log)
   const app = await createApp({
     config,
+    callers,
     log,
     db: asking,
     writer,
@@ -85,6 +91,8 @@ export async function startService(config: Config, log: Logger): Promise<Service
   const opened = openStore(asking, { migrate: config.migrate, log, isClosing: () => closing }).then(async () => {
     if (closing) return
     databaseKeys = await loadDatabaseKeys(asking, sealer)
+    await callers.start()
+    if (callers.isUnprotected() && !config.tryOut) throw new ConfigError([unprotected(config.host)])
     inbox.start()
     await feed.start()
   })
@@ -92,14 +100,14 @@ export async function startService(config: Config, log: Logger): Promise<Service
     closing = true
     await inbox.stop()
     await app.close()
-    await feed.stop()
+    await Promise.all([feed.stop(), callers.stop()])
     await writer.drained()
     await opened.catch(() => undefined)
     await Promise.all([receiving.destroy(), asking.destroy()])
     await embedded?.stop()
   }
   try {
-    return { url: await listen(app, config), databaseUrl: url, opened, close }
+    return { url: await listen(app, config), databaseUrl: url, opened, isTriedOut: callers.tryOut, close }
   } catch (error) {
     await close()
     throw error

@@ -24,15 +24,23 @@ export type Accounts = '*' | readonly string[]
 
 export const everything: Access = { name: 'try-out', accounts: '*', scopes }
 
-/** The access of the token in `Authorization: Bearer`. Throws 401 without a valid one, 403 without the scope. */
-export function authorize(tokens: readonly ApiToken[], authorization: string | undefined, scope: Scope): Access {
+/** The digest of the token in `Authorization: Bearer`. Throws 401 without one. */
+export function bearerDigest(authorization: string | undefined): Buffer {
   const [, secret] = /^Bearer +(\S+)$/i.exec(authorization ?? '') ?? []
   if (secret === undefined) throw new HttpError(401, 'send a token: Authorization: Bearer <token>')
-  const digest = createHash('sha256').update(secret).digest()
-  const token = tokens.reduce<ApiToken | null>(
+  return createHash('sha256').update(secret).digest()
+}
+
+/** Takes the same time for any digest. */
+export function findToken(tokens: readonly ApiToken[], digest: Buffer): ApiToken | null {
+  return tokens.reduce<ApiToken | null>(
     (found, candidate) => (timingSafeEqual(candidate.digest, digest) ? candidate : found),
     null,
   )
+}
+
+/** What the bearer of this token may see. Throws 401 without a known one, 403 without the scope. */
+export function authorize(token: ApiToken | null, scope: Scope): Access {
   if (token === null) throw new HttpError(401, 'the token is not known, or was revoked')
   if (!token.scopes.includes(scope)) throw new HttpError(403, `the token lacks the scope ${scope}`)
   return { name: token.name, accounts: token.accounts.includes('*') ? '*' : token.accounts, scopes: token.scopes }

@@ -1,7 +1,10 @@
-import type { FastifyRequest } from 'fastify'
-import { type ApiToken, authorize, everything, grant, type Scope } from './access.ts'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { type ApiToken, authorize, bearerDigest, everything, findToken, grant, type Scope } from './access.ts'
 import { isLoopback } from './address-list.ts'
 import { HttpError } from './http-error.ts'
+import type { KeptFresh } from './keep-fresh.ts'
+import type { OpenRequests } from './open-requests.ts'
+import type { StoredTokens } from './stored-tokens.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -11,21 +14,55 @@ declare module 'fastify' {
 }
 
 export interface GuardOptions {
-  tokens: readonly ApiToken[]
-  tryOut: boolean
+  /** Those of `API_TOKENS`: they hold without the database. */
+  configured: readonly ApiToken[]
+  /** Those made by command. */
+  tokens: Pick<KeptFresh<StoredTokens>, 'last' | 'within'>
+  openRequests: OpenRequests
+  /** True once it is known that there is no listener and no token. */
+  tryOut: () => boolean
 }
 
+/** A token that was revoked longer ago opens nothing, on no replica. */
+export const revokedWithinMs = 2_000
+
 /** Runs before every route: in try-out mode loopback peers may do everything, else /v1 asks for a token. */
-export function guard({ tokens, tryOut }: GuardOptions) {
-  return async (request: FastifyRequest): Promise<void> => {
+export function guard(options: GuardOptions) {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const { scope } = request.routeOptions.config
-    if (tryOut) {
+    if (options.tryOut()) {
       if (!isLoopback(request.socket.remoteAddress ?? '')) {
         throw new HttpError(403, 'this service is being tried out and serves its own machine only')
       }
       grant(request, everything)
-    } else if (scope !== undefined) {
-      grant(request, authorize(tokens, request.headers.authorization, scope))
+    } else if (scope !== undefined && !(scope === 'metrics' && isWithoutTokens(options))) {
+      await admit(options, scope, request, reply)
     }
   }
+}
+
+async function admit(options: GuardOptions, scope: Scope, request: FastifyRequest, reply: FastifyReply) {
+  const digest = bearerDigest(request.headers.authorization)
+  const configured = findToken(options.configured, digest)
+  if (configured !== null) return grant(request, authorize(configured, scope))
+  const stored = findToken(await storedTokens(options, scope), digest)
+  grant(request, authorize(stored, scope))
+  if (stored !== null) options.openRequests.add(stored, reply.raw)
+}
+
+/** Metrics show no identifier, and are needed most while the database is away: for them the last known tokens do. */
+async function storedTokens({ tokens }: GuardOptions, scope: Scope): Promise<readonly ApiToken[]> {
+  const last = tokens.last()
+  if (scope === 'metrics' && last !== null) return last.live
+  try {
+    return (await tokens.within(revokedWithinMs)).live
+  } catch (cause) {
+    const error = new HttpError(503, 'the token can not be checked now; try again', { 'retry-after': '1' })
+    error.cause = cause
+    throw error
+  }
+}
+
+function isWithoutTokens({ configured, tokens }: GuardOptions): boolean {
+  return configured.length === 0 && tokens.last()?.any === false
 }

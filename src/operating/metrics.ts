@@ -11,7 +11,7 @@ export interface Metrics {
   retries: Counter<'refusal'>
 }
 
-export function createMetrics(queueDepth: () => number): Metrics {
+export function createMetrics(queueDepth: () => number, callersAgeMs: () => number): Metrics {
   const registry = new Registry()
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
@@ -21,6 +21,14 @@ export function createMetrics(queueDepth: () => number): Metrics {
     registers,
     collect() {
       this.set(queueDepth())
+    },
+  })
+  new Gauge({
+    name: 'thingspace_callers_age_seconds',
+    help: 'Since when tokens and listeners were not read from the database; normally below one',
+    registers,
+    collect() {
+      this.set(callersAgeMs() / 1_000)
     },
   })
   return {

@@ -17,8 +17,10 @@ export interface CallbackRouteOptions {
   allowedSources: AddressList
   /** The listener of an account and service; null when there is none. */
   findListener: (accountName: string, serviceName: string) => ListenerCredentials | null
+  /** False until the listeners could be read: the one that is missing may be among them. */
+  areListenersKnown: () => boolean
   /** Without any listener: callbacks from loopback need no credentials. */
-  tryOut: boolean
+  tryOut: () => boolean
   bodyLimit: number
   metrics: Pick<Metrics, 'received' | 'refused' | 'unknownValues'>
 }
@@ -62,7 +64,7 @@ export const callbackRoute: FastifyPluginAsyncTypebox<CallbackRouteOptions> = as
     },
     onRequest: async request => {
       if (!options.allowedSources.has(request.ip)) throw notAccepted()
-      if (!isAddressed(options, request)) throw notAccepted()
+      checkAddressed(options, request)
       if (request.headers['content-encoding'] !== undefined) {
         throw new HttpError(415, 'send the body as it is, without Content-Encoding')
       }
@@ -109,7 +111,7 @@ async function store(writer: CallbackWriter, message: Parameters<CallbackWriter[
     return await writer.store(message)
   } catch (error) {
     if (error instanceof StoreBusy || error instanceof StoreUnavailable) {
-      throw new HttpError(503, 'the callback could not be stored now; send it again', { 'retry-after': '1' })
+      throw notNow()
     }
     throw error
   }
@@ -117,19 +119,25 @@ async function store(writer: CallbackWriter, message: Parameters<CallbackWriter[
 
 const sane = /^[A-Za-z0-9._-]{1,64}$/
 
-function isAddressed(options: CallbackRouteOptions, request: Pick<FastifyRequest, 'ip' | 'params'>): boolean {
+/** Throws unless it comes to a listener that we know. */
+function checkAddressed(options: CallbackRouteOptions, request: Pick<FastifyRequest, 'ip' | 'params'>): void {
   const { accountName, serviceName } = request.params as { accountName: string; serviceName: string }
-  if (!sane.test(accountName) || !sane.test(serviceName)) return false
-  return options.findListener(accountName, serviceName) !== null || mayGoWithout(options, request.ip)
+  if (!sane.test(accountName) || !sane.test(serviceName)) throw notAccepted()
+  if (options.findListener(accountName, serviceName) !== null || mayGoWithout(options, request.ip)) return
+  throw options.areListenersKnown() ? notAccepted() : notNow()
 }
 
 function mayGoWithout({ tryOut }: CallbackRouteOptions, address: string): boolean {
-  return tryOut && isLoopback(address)
+  return tryOut() && isLoopback(address)
 }
 
 /** One answer for a wrong address, an unknown listener and wrong credentials: it tells a stranger nothing. */
 function notAccepted(): HttpError {
   return new HttpError(403, 'not accepted')
+}
+
+function notNow(): HttpError {
+  return new HttpError(503, 'the callback could not be stored now; send it again', { 'retry-after': '1' })
 }
 
 /** Only names that ThingSpace uses: a label with any name would grow without end. */

@@ -1,18 +1,20 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { timingSafeEqual } from 'node:crypto'
+import { credentialsDigest } from '../listeners/credentials-digest.ts'
 import type { JsonMessage } from '../thingspace/json-message.ts'
 
-/** One listener as we keep it: digests only, of the current and the previous credentials. */
+/** One listener as we keep it: digests only, of the current credentials and of those before them. */
 export interface ListenerCredentials {
   accountName: string
   serviceName: string
-  accepted: Buffer[]
+  accepted: AcceptedCredentials[]
 }
 
-/** A digest of fixed length, so that comparing takes the same time for any input. */
-export function credentialsDigest(username: string, password: string): Buffer {
-  return createHash('sha256')
-    .update(JSON.stringify([username, password]))
-    .digest()
+export interface AcceptedCredentials {
+  digest: Buffer
+  /** What the digest is keyed with. */
+  key: Buffer
+  /** Epoch milliseconds. */
+  until: number
 }
 
 /**
@@ -29,8 +31,10 @@ export function isAuthentic(listener: ListenerCredentials, json: Extract<JsonMes
   const [[, secret] = []] = password
   const single = username.length === 1 && password.length === 1
   if (!single || typeof name !== 'string' || typeof secret !== 'string') return false
-  const digest = credentialsDigest(name, secret)
-  return listener.accepted.reduce((found, accepted) => timingSafeEqual(accepted, digest) || found, false)
+  return listener.accepted.reduce(
+    (found, { digest, key }) => timingSafeEqual(digest, credentialsDigest(key, name, secret)) || found,
+    false,
+  )
 }
 
 function isCredential(key: string): boolean {

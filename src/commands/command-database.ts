@@ -1,0 +1,42 @@
+import type { Config } from '../config.ts'
+import { migrate, pendingMigrations } from '../database/migrate.ts'
+import { type Database, openDatabase } from '../database/pool.ts'
+import { CannotDo } from './command-line.ts'
+
+/** Does the work on the service's database, its schema current, and lets go of it whatever happens. */
+export async function withDatabase<T>(config: Config, work: (db: Database) => Promise<T>): Promise<T> {
+  const embedded = config.databaseUrl === null ? await reachEmbedded(config) : null
+  const db = openDatabase({
+    url: config.databaseUrl ?? embedded?.url ?? '',
+    name: 'thingspace command',
+    connections: 3,
+    statementTimeoutMs: 30_000,
+    lockTimeoutMs: 10_000,
+    connectionTimeoutMs: 10_000,
+    onConnectionError: () => undefined,
+  })
+  try {
+    if (config.migrate) await migrate(db)
+    else if ((await pendingMigrations(db)).length > 0) throw new CannotDo('the schema is not current: npm run migrate')
+    return await work(db)
+  } finally {
+    await db.destroy()
+    await embedded?.stop()
+  }
+}
+
+/** The environment of the service as a command reads it: where the service listens is of no concern here. */
+export function withoutAddress(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const { HOST: _, PORT: __, ...rest } = env
+  return rest
+}
+
+/** Loaded only when it is needed: a production install does not carry it. */
+async function reachEmbedded({ dataDir }: Config) {
+  const { reachEmbeddedPostgres } = await import('../database/embedded-reach.ts')
+  try {
+    return await reachEmbeddedPostgres({ dataDir })
+  } catch (error) {
+    throw new CannotDo((error as Error).message, { cause: error })
+  }
+}

@@ -1,0 +1,82 @@
+import { ConfigError } from '../config.ts'
+import { SomebodyElseWorks } from '../database/alone.ts'
+import { isDatabaseAway } from '../database/refusal.ts'
+import { describeError } from '../log.ts'
+import { CannotOpen } from '../secrets/sealer.ts'
+import { CarrierError } from '../thingspace/carrier-error.ts'
+
+/** The command was called in a way that means nothing: exit code 2. */
+export class WrongUsage extends Error {
+  override name = 'WrongUsage'
+}
+
+/** The command could not do it, for a reason that a person can mend: exit code 1. */
+export class CannotDo extends Error {
+  override name = 'CannotDo'
+}
+
+/** Runs a command and sets the exit code: 0 done, 1 failed, 2 wrong usage. Errors go to standard error. */
+export async function runCommand(usage: string, run: (args: string[]) => Promise<number>): Promise<void> {
+  const args = process.argv.slice(2)
+  try {
+    if (args.includes('--help') || args.includes('-h')) say(usage.trimEnd())
+    else process.exitCode = await run(args)
+  } catch (error) {
+    const wrong = error instanceof WrongUsage || isParseError(error)
+    warn(wrong ? `${(error as Error).message}\n--help says how it is used` : explain(error))
+    process.exitCode = wrong ? 2 : 1
+  }
+}
+
+/** The first argument, which must be one of these. */
+export function readAction<Action extends string>(args: readonly string[], actions: readonly Action[]): Action {
+  const [first] = args
+  const action = actions.find(known => known === first)
+  if (action === undefined) {
+    throw new WrongUsage(first === undefined ? 'say what to do' : `there is only ${actions.join(', ')}`)
+  }
+  return action
+}
+
+/** What went wrong, without the secrets and identifiers that messages of libraries may quote. */
+export function explain(error: unknown): string {
+  if (
+    error instanceof CannotDo ||
+    error instanceof ConfigError ||
+    error instanceof SomebodyElseWorks ||
+    error instanceof CannotOpen
+  ) {
+    return error.message
+  }
+  if (error instanceof CarrierError) {
+    const latched = error.kind === 'login-latched' ? '\nonce they are right: npm run listener -- clear-login-latch' : ''
+    return error.message + (error.errorMessage === null ? '' : `: ${error.errorMessage}`) + latched
+  }
+  const root = error instanceof Error && error.cause !== undefined ? error.cause : error
+  const { code } = describeError(root) as { code?: string }
+  if (isDatabaseAway(root)) return `the database can't be used (${code}); see DATABASE_URL`
+  return `failed: ${JSON.stringify(describeError(error))}`
+}
+
+export function say(line: string): void {
+  process.stdout.write(`${line}\n`)
+}
+
+export function warn(line: string): void {
+  process.stderr.write(`${line}\n`)
+}
+
+/** Rows as columns that stand below each other. */
+export function alignColumns(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map(row => row[column]?.length ?? 0)))
+  return rows.map(row =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  )
+}
+
+function isParseError(error: unknown): boolean {
+  return String((error as { code?: unknown }).code).startsWith('ERR_PARSE_ARGS')
+}

@@ -1,0 +1,104 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { alone } from '../database/alone.ts'
+import type { Database } from '../database/pool.ts'
+import { CarrierError } from '../thingspace/carrier-error.ts'
+import type { ThingSpaceClient } from '../thingspace/client.ts'
+import { credentialsDigest } from './credentials-digest.ts'
+import { acceptCredentials, confirmCredentials, type ListenerName, withdrawCredentials } from './stored-listeners.ts'
+
+export interface Carrier {
+  db: Database
+  client: Pick<ThingSpaceClient, 'registerListener' | 'listListeners' | 'deregisterListener'>
+}
+
+export interface PlaceOptions extends Carrier {
+  /** What digests of credentials are keyed with. */
+  listenersKey: Buffer
+  /** Told when the new credentials are stored and the replicas are given time to see them. */
+  onWait?: (ms: number) => void
+}
+
+export interface Registration extends ListenerName {
+  url: string
+  username: string
+  password: string
+}
+
+/** What became of one registration. */
+export interface Placed extends ListenerName {
+  url: string
+  username: string
+  /** null: ThingSpace has it. */
+  error: unknown
+}
+
+const lockNumber = 20_817_004
+/** Every replica reads the accepted credentials twice a second; this leaves room for reads that fail or take long. */
+export const seenByReplicasMs = 3_000
+
+/**
+ * Registers listeners at ThingSpace, or gives registered ones other credentials or another URL, so that no callback is
+ * refused in between: first the new credentials are accepted beside the old, then every replica is given the time to
+ * see that, and only then ThingSpace is told. The old ones stay valid for a day.
+ *
+ * A registration that ThingSpace refuses leaves everything as it was. One whose outcome can't be known leaves both
+ * credentials accepted, for good, until a later one is confirmed.
+ */
+export async function placeListeners(options: PlaceOptions, registrations: readonly Registration[]): Promise<Placed[]> {
+  return aloneWithListeners(options.db, async () => {
+    const ids = new Map<Registration, string>()
+    for (const registration of registrations) ids.set(registration, await accept(options, registration))
+    options.onWait?.(seenByReplicasMs)
+    await sleep(seenByReplicasMs)
+    const placed: Placed[] = []
+    for (const [registration, id] of ids) {
+      const { accountName, serviceName, url, username } = registration
+      const error = await place(options, registration, id).then(
+        () => null,
+        error => error,
+      )
+      placed.push({ accountName, serviceName, url, username, error })
+    }
+    return placed
+  })
+}
+
+function accept({ db, listenersKey }: PlaceOptions, registration: Registration): Promise<string> {
+  const { url, username, password } = registration
+  return acceptCredentials(db, registration, {
+    url,
+    username,
+    digest: credentialsDigest(listenersKey, username, password),
+  })
+}
+
+async function place(options: PlaceOptions, registration: Registration, id: string): Promise<void> {
+  const { db, client } = options
+  const { accountName, serviceName: name, url, username, password } = registration
+  try {
+    await client.registerListener(accountName, { name, url, username, password })
+  } catch (error) {
+    // What is thrown beside a CarrierError comes from the session store: nothing was sent.
+    const unknown = error instanceof CarrierError && error.outcome === 'unknown'
+    if (!unknown) await withdrawCredentials(db, registration, id)
+    if (!unknown || !(await hasIt(options, registration))) throw error
+  }
+  await confirmCredentials(db, registration, id, url)
+}
+
+/** Whether ThingSpace lists exactly this registration. */
+async function hasIt({ client }: PlaceOptions, { accountName, serviceName, ...asked }: Registration): Promise<boolean> {
+  const listed = await client.listListeners(accountName).catch(() => [])
+  return listed.some(
+    one =>
+      one.serviceName === serviceName &&
+      one.url === asked.url &&
+      one.username === asked.username &&
+      one.revealPassword() === asked.password,
+  )
+}
+
+/** One change at a time: of two at once, the one that ThingSpace took last might be confirmed first. */
+export function aloneWithListeners<T>(db: Database, work: () => Promise<T>): Promise<T> {
+  return alone(db, { number: lockNumber, name: 'listeners', waitMs: 0 }, work)
+}

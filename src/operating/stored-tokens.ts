@@ -1,0 +1,78 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { type Kysely, sql } from 'kysely'
+import type { Tables } from '../database/tables.ts'
+import { type ApiToken, type Scope, scopes } from './access.ts'
+
+/** The tokens made by command, as the service checks them. */
+export interface StoredTokens {
+  live: ApiToken[]
+  /** Whether there ever was one: a revoked token does not bring the try-out mode back. */
+  any: boolean
+}
+
+export interface TokenView {
+  name: string
+  scopes: string[]
+  accounts: string[]
+  createdAt: string
+}
+
+export type TokenWish = Pick<ApiToken, 'name' | 'scopes' | 'accounts'>
+
+export class TokenNameTaken extends Error {
+  override name = 'TokenNameTaken'
+}
+
+/** So that a token that lies around somewhere is told from other strings. */
+const prefix = 'tscr_'
+
+/** Makes a token and returns it, this once: only its digest is kept. Throws `TokenNameTaken`. */
+export async function createToken(db: Kysely<Tables>, { name, scopes, accounts }: TokenWish): Promise<string> {
+  const token = `${prefix}${randomBytes(32).toString('base64url')}`
+  const digest = createHash('sha256').update(token).digest()
+  const made = await db
+    .insertInto('api_tokens')
+    .values({ name, digest, scopes, accounts })
+    .onConflict(conflict => conflict.column('name').where('revoked_at', 'is', null).doNothing())
+    .executeTakeFirst()
+  if (made.numInsertedOrUpdatedRows !== 1n) throw new TokenNameTaken(name)
+  return token
+}
+
+/** The live ones, by name. */
+export async function listTokens(db: Kysely<Tables>): Promise<TokenView[]> {
+  const rows = await db
+    .selectFrom('api_tokens')
+    .select(['name', 'scopes', 'accounts', 'created_at'])
+    .where('revoked_at', 'is', null)
+    .orderBy('name')
+    .execute()
+  return rows.map(({ created_at, ...row }) => ({ ...row, createdAt: created_at.toISOString() }))
+}
+
+/** False when no live token has that name. */
+export async function revokeToken(db: Kysely<Tables>, name: string): Promise<boolean> {
+  const revoked = await db
+    .updateTable('api_tokens')
+    .set({ revoked_at: sql<Date>`clock_timestamp()` })
+    .where('name', '=', name)
+    .where('revoked_at', 'is', null)
+    .executeTakeFirst()
+  return revoked.numUpdatedRows === 1n
+}
+
+export async function loadTokens(db: Kysely<Tables>): Promise<StoredTokens> {
+  const { rows } = await sql<{ name: string; digest: Buffer; scopes: string[]; accounts: string[] }>`
+    select name, digest, scopes, accounts from api_tokens where revoked_at is null order by name`.execute(db)
+  const live = rows.map(row => ({ ...row, scopes: row.scopes.filter(isScope) }))
+  return { live, any: live.length > 0 || (await isThereAny(db)) }
+}
+
+async function isThereAny(db: Kysely<Tables>): Promise<boolean> {
+  const { rows } = await sql<{ any: boolean }>`select exists (select from api_tokens) as any`.execute(db)
+  return rows[0]?.any === true
+}
+
+function isScope(text: string): text is Scope {
+  return (scopes as readonly string[]).includes(text)
+}

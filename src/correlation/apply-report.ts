@@ -224,9 +224,30 @@ function statementOf({ source, report, at }: Arrival): Statement {
   return { source, result: report.result, faultCode: report.faultCode, faultMessage: report.faultMessage, at }
 }
 
-/** What the API shows of a profile: only this makes a new version. */
-function visible({ lastWord: _place, evidence, ...content }: Profile): object {
-  return { ...content, result: resultOf(evidence), source: sourceOf(evidence), fault: faultOf(evidence) }
+/**
+ * What the API shows of a profile: only this makes a new version. A list, since a profile that comes from the database
+ * has its keys in another order than one that was just folded.
+ */
+function visible(profile: Profile): unknown[] {
+  const { evidence, addressUpdate } = profile
+  const { code, message } = faultOf(evidence)
+  return [
+    profile.eid,
+    profile.imei,
+    profile.mdn,
+    profile.msisdn,
+    profile.state,
+    profile.profileStatus,
+    profile.profileRole,
+    profile.servicePlan,
+    addressUpdate && [addressUpdate.status, addressUpdate.code, addressUpdate.description],
+    profile.credentialCallbackId !== null,
+    profile.activationId,
+    resultOf(evidence),
+    sourceOf(evidence),
+    code,
+    message,
+  ]
 }
 
 /** What the feed tells of a profile. */

@@ -196,3 +196,13 @@ t.test('accounts never see or touch each other', async t => {
     { account_name: account, status: 'succeeded' },
   ])
 })
+
+t.test('a message that says what is known already is unchanged, and makes no version', async t => {
+  const service = await startTestService(t)
+  await service.record(requestId, [device(1)])
+  t.match(await service.callback(makeCallback({ requestId, ...device(1) })), { body: { verdict: 'applied' } })
+  const again = { ...makeCallback({ requestId, ...device(1) }), newField: 2 }
+  t.match(await service.callback(again), { body: { verdict: 'unchanged' } })
+  t.match(await service.get(`/v1/profiles/${device(1).iccid}`), { body: { version: 1 } })
+  t.equal((await service.get(`/v1/changes?iccid=${device(1).iccid}`)).body.items.length, 2)
+})

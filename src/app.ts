@@ -13,6 +13,7 @@ import type { KnownCallers } from './known-callers.ts'
 import { addressList } from './operating/address-list.ts'
 import { answerError, answerNotFound, answerUnreadableRequest } from './operating/answer-error.ts'
 import type { Cursors } from './operating/cursor.ts'
+import { tagAnswer } from './operating/etag.ts'
 import { guard } from './operating/guard.ts'
 import { healthRoutes } from './operating/health-routes.ts'
 import type { Metrics } from './operating/metrics.ts'
@@ -47,7 +48,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   const { config, callers, log, db, writer, keys, cursors, metrics, feed, findProblems } = parts
   const app = fastify({
     loggerInstance: log,
-    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'xRequestId' }),
     genReqId: requestId,
     trustProxy: config.trustedProxies.length > 0 ? config.trustedProxies : false,
     requestTimeout: 10_000,
@@ -67,6 +68,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     reply.header('x-request-id', request.id)
   })
   endConnectionsWhenClosing(app)
+  app.addHook('onSend', tagAnswer)
   app.addHook('preValidation', readQuery)
   app.addHook('onRequest', guard({ ...callers, configured: config.tokens }))
 

@@ -8,25 +8,28 @@ const leaveWithinMs = 9_000
 
 const config = configOrLeave()
 const log = createLog(config.logLevel)
+const starting = startService(config, log)
 let leaving = false
 
-try {
-  const service = await startService(config, log)
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => leave(signal))
-  await greet(config, service, log)
+// Before anything is up: a container's first process gets no signal that it does not ask for.
+for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void leave(signal))
 
-  async function leave(signal: string): Promise<void> {
-    if (leaving) return
-    leaving = true
-    log.info({ signal }, 'leaving: nothing new is taken, what is under way is finished')
-    setTimeout(() => process.exit(0), leaveWithinMs).unref()
-    await service.close()
-    process.exit(0)
-  }
+try {
+  await greet(config, await starting, log)
 } catch (error) {
   log.fatal({ err: error }, 'could not start')
   process.stderr.write(`${(error as Error).message}\n`)
   process.exit(1)
+}
+
+async function leave(signal: string): Promise<void> {
+  if (leaving) return
+  leaving = true
+  log.info({ signal }, 'leaving: nothing new is taken, what is under way is finished')
+  setTimeout(() => process.exit(0), leaveWithinMs).unref()
+  const service = await starting
+  await service.close()
+  process.exit(0)
 }
 
 function configOrLeave(): Config {

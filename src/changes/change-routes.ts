@@ -124,7 +124,7 @@ function event(change: ChangeView): string {
 }
 
 function readCursor(cursors: Cursors, after: string): string {
-  const [id] = cursors.read(after, feedCursors).key
+  const [id] = cursors.read(after, feedCursors, 'after').key
   if (typeof id !== 'string') throw new HttpError(400, 'query parameter: after is not a cursor of the feed')
   return id
 }

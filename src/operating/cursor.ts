@@ -15,7 +15,7 @@ export interface Position {
 export interface Cursors {
   write(position: Position, listOf: unknown): string
   /** Throws 400 for a cursor that was changed, made up, or belongs to another list. */
-  read(cursor: string, listOf: unknown): Position
+  read(cursor: string, listOf: unknown, parameter?: string): Position
 }
 
 const signatureBytes = 12
@@ -34,17 +34,17 @@ export function createCursors(key: () => Buffer | null): Cursors {
       const content = JSON.stringify([direction === 'after' ? 1 : 0, ...key])
       return Buffer.concat([sign(content, listOf), Buffer.from(content)]).toString('base64url')
     },
-    read(cursor, listOf) {
+    read(cursor, listOf, parameter = 'cursor') {
       const bytes = Buffer.from(cursor, 'base64url')
       const content = bytes.subarray(signatureBytes).toString()
       const signature = bytes.subarray(0, signatureBytes)
-      if (signature.length !== signatureBytes || !timingSafeEqual(signature, sign(content, listOf))) throw foreign()
+      if (signature.length !== signatureBytes || !timingSafeEqual(signature, sign(content, listOf))) throw foreign(parameter)
       const [direction, ...position] = JSON.parse(content) as [number, ...CursorKey]
       return { direction: direction === 1 ? 'after' : 'before', key: position }
     },
   }
 }
 
-function foreign(): HttpError {
-  return new HttpError(400, 'query parameter: the cursor is not one of this list; begin without it')
+function foreign(parameter: string): HttpError {
+  return new HttpError(400, `query parameter: ${parameter} is not a cursor of this list; begin without it`)
 }

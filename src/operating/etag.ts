@@ -6,13 +6,30 @@ export function entityTag(parts: unknown): string {
   return `"${createHash('sha256').update(JSON.stringify(parts)).digest('base64url').slice(0, 22)}"`
 }
 
+/**
+ * For answers to GET that carry no tag of their own: a tag of what is sent, and 304 to who has it already. Where the
+ * version of what is shown is known, `answeredUnchanged` is cheaper.
+ */
+export async function tagAnswer(request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
+  const cached = reply.getHeader('cache-control')
+  const isState = request.method === 'GET' && request.url.startsWith('/v1/') && reply.statusCode === 200
+  if (!isState || typeof payload !== 'string' || cached !== undefined || reply.hasHeader('etag')) return payload
+  const tag = entityTag(payload)
+  reply.header('etag', tag).header('cache-control', 'private, no-cache')
+  if (!knows(request, tag)) return payload
+  reply.code(304).removeHeader('content-type')
+  return ''
+}
+
 /** Sets the tag; true when the caller has this very state already, and 304 was sent. */
 export function answeredUnchanged(request: FastifyRequest, reply: FastifyReply, tag: string): boolean {
   reply.header('etag', tag).header('cache-control', 'private, no-cache')
-  const known = request.headers['if-none-match']
-  if (known === undefined) return false
-  const tags = known.split(',').map(candidate => candidate.trim().replace(/^W\//, ''))
-  if (!tags.includes('*') && !tags.includes(tag)) return false
+  if (!knows(request, tag)) return false
   reply.code(304).send()
   return true
+}
+
+function knows(request: FastifyRequest, tag: string): boolean {
+  const known = request.headers['if-none-match']?.split(',').map(candidate => candidate.trim().replace(/^W\//, ''))
+  return known !== undefined && (known.includes('*') || known.includes(tag))
 }

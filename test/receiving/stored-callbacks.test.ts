@@ -95,7 +95,7 @@ t.test('callbacks are listed newest first, filtered, and paged both ways', async
     const answer = await service.get(`/v1/callbacks?${query}`)
     t.match(
       { query, ...answer },
-      { query, status: 400, body: { errorMessage: /query parameter: (limit|verdict|receivedAfter|cursor|unknown)/ } },
+      { query, status: 400, body: { errorMessage: /^query parameter: (limit|verdict|receivedAfter|cursor|unknown)/ } },
     )
   }
   t.match(await service.get('/v1/callbacks/not-an-id'), { status: 400 })
@@ -267,4 +267,27 @@ t.test('the credential of a profile is told to those who may know it, and every 
       callback_id: callback.callbackId,
     },
   ])
+})
+
+t.test('lists and stored callbacks carry an ETag too, and answer 304 until they change', async t => {
+  const service = await startTestService(t)
+  await service.record(requestId, [device(1), device(2)])
+  const { body: first } = await service.callback(makeCallback({ requestId, ...device(1) }))
+  const paths = [
+    `/v1/callbacks/${first.callbackId}`,
+    '/v1/callbacks',
+    `/v1/activations/${requestId}/targets`,
+    `/v1/activations/${requestId}/callbacks`,
+    `/v1/profiles/${device(1).iccid}/history`,
+  ]
+  const tags = await Promise.all(paths.map(async path => (await service.get(path)).headers.get('etag') ?? ''))
+  for (const [at, path] of paths.entries()) {
+    t.match(tags[at], /^"[^"]+"$/, path)
+    t.match(await service.get(path, { 'if-none-match': tags[at] ?? '' }), { status: 304, body: '' }, path)
+  }
+  await service.callback(makeCallback({ requestId, ...device(1), callbackCount: 2 }))
+  await service.callback(makeFault({ requestId, ...device(1) }))
+  for (const [at, path] of paths.entries()) {
+    t.match(await service.get(path, { 'if-none-match': tags[at] ?? '' }), { status: 200 }, path)
+  }
 })

@@ -31,7 +31,7 @@ export function guard(options: GuardOptions) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const { scope } = request.routeOptions.config
     if (options.tryOut()) {
-      if (!isLoopback(request.socket.remoteAddress ?? '')) {
+      if (!isFromThisMachine(request)) {
         throw new HttpError(403, 'this service is being tried out and serves its own machine only')
       }
       grant(request, everything)
@@ -39,6 +39,16 @@ export function guard(options: GuardOptions) {
       await admit(options, scope, request, reply)
     }
   }
+}
+
+/**
+ * A peer on loopback that speaks for itself. One that forwards for others (a proxy, a tunnel), or a page elsewhere whose
+ * name was made to point here, would open the service to everybody.
+ */
+function isFromThisMachine({ socket, headers }: FastifyRequest): boolean {
+  const host = (headers.host ?? '').replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')
+  const isForwarded = headers.forwarded !== undefined || headers['x-forwarded-for'] !== undefined
+  return isLoopback(socket.remoteAddress ?? '') && !isForwarded && (host === 'localhost' || isLoopback(host))
 }
 
 async function admit(options: GuardOptions, scope: Scope, request: FastifyRequest, reply: FastifyReply) {

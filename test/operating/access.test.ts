@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import http from 'node:http'
 import t from 'tap'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
 import { account, startTestService } from '../fixtures/service.ts'
@@ -62,4 +63,22 @@ t.test('a token sees only its accounts: a foreign id and an unknown id answer al
     const tag = (await service.get(path, bearer('secret-reader'))).headers.get('etag') ?? ''
     t.match(await service.get(path, { ...bearer('secret-stranger'), 'if-none-match': tag }), { status: 404 })
   }
+})
+
+t.test('in try-out mode nobody is served through a proxy, a tunnel or a foreign name', async t => {
+  const service = await startTestService(t)
+  const port = new URL(service.url).port
+  const ask = (headers: Record<string, string>) =>
+    new Promise<number | undefined>((resolve, reject) => {
+      http
+        .get(`${service.url}/v1/callbacks`, { headers }, answer => resolve(answer.resume().statusCode))
+        .on('error', reject)
+    })
+  for (const host of [`127.0.0.1:${port}`, `localhost:${port}`, '[::1]', 'localhost']) {
+    t.equal(await ask({ host }), 200, host)
+  }
+  t.equal(await ask({ host: 'evil.example' }), 403)
+  t.equal(await ask({ host: `127.0.0.1.evil.example:${port}` }), 403)
+  t.equal(await ask({ 'x-forwarded-for': '203.0.113.9' }), 403)
+  t.equal(await ask({ forwarded: 'for=203.0.113.9' }), 403)
 })

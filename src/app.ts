@@ -27,6 +27,8 @@ import type { CallbackWriter } from './receiving/callback-writer.ts'
 import type { Keys } from './receiving/incoming-callback.ts'
 import { createListeners } from './receiving/listeners.ts'
 import { storedCallbackRoutes } from './receiving/stored-callback-routes.ts'
+import { submitRoutes } from './sending/submit-routes.ts'
+import type { ThingSpaceClient } from './thingspace/client.ts'
 
 export interface AppParts {
   config: Config
@@ -40,12 +42,16 @@ export interface AppParts {
   cursors: Cursors
   metrics: Metrics
   feed: ChangeFeed
+  /** null: no credentials for ThingSpace are configured. */
+  client: ThingSpaceClient | null
+  /** Aborted when the service leaves. */
+  leaving: AbortSignal
   findProblems: () => Promise<string[]>
 }
 
 /** Table of contents of what the service answers. Nothing here decides anything. */
 export async function createApp(parts: AppParts): Promise<FastifyInstance> {
-  const { config, callers, log, db, writer, keys, cursors, metrics, feed, findProblems } = parts
+  const { config, callers, log, db, writer, keys, cursors, metrics, feed, client, leaving, findProblems } = parts
   const app = fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'xRequestId' }),
@@ -88,6 +94,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     metrics,
   })
   await app.register(activationRoutes, { db, expectWithin: config.expectWithin })
+  await app.register(submitRoutes, { db, expectWithin: config.expectWithin, client, leaving })
   await app.register(targetRoutes, { db, cursors })
   await app.register(profileRoutes, { db, cursors })
   await app.register(credentialRoute, { db, keys })

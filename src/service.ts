@@ -1,16 +1,19 @@
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
-import { takeInbox } from './activations/take-inbox.ts'
 import { createApp } from './app.ts'
+import { createBackgroundWork } from './background-work.ts'
 import { createChangeFeed } from './changes/change-feed.ts'
 import { type Config, ConfigError, unprotected } from './config.ts'
+import { openJobStore } from './database/job-store.ts'
 import { openStore } from './database/open-store.ts'
 import { openDatabase } from './database/pool.ts'
 import { databaseProblems } from './database/readiness.ts'
 import { knowCallers } from './known-callers.ts'
+import { countCarrierCalls } from './operating/count-carrier-calls.ts'
 import { createCursors } from './operating/cursor.ts'
 import { createMetrics } from './operating/metrics.ts'
+import { openCarrier } from './operating/open-carrier.ts'
 import { createCallbackWriter } from './receiving/callback-writer.ts'
 import { type DatabaseKeys, loadDatabaseKeys } from './secrets/database-keys.ts'
 import { createSealer } from './secrets/sealer.ts'
@@ -38,7 +41,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
     if (!closing) log.warn({ err: error }, 'a database connection was lost')
   }
 
-  // Two pools, so that receiving is never starved by queries.
+  // Pools of their own, so that receiving is never starved by queries, nor these by background work.
   const receiving = openDatabase({
     url,
     name: 'thingspace receiving',
@@ -55,6 +58,16 @@ export async function startService(config: Config, log: Logger): Promise<Service
     statementTimeoutMs: 30_000,
     lockTimeoutMs: 5_000,
     connectionTimeoutMs: 5_000,
+    onConnectionError,
+  })
+  const store = openJobStore({
+    url,
+    name: 'thingspace background',
+    connections: 4,
+    // A link that went dead is noticed a second after this.
+    statementTimeoutMs: 3_000,
+    lockTimeoutMs: 2_000,
+    connectionTimeoutMs: 3_000,
     onConnectionError,
   })
 
@@ -75,6 +88,9 @@ export async function startService(config: Config, log: Logger): Promise<Service
     },
   })
   const feed = createChangeFeed(asking, url, log)
+  const client =
+    config.thingSpace === null ? null : countCarrierCalls(openCarrier(asking, sealer, config.thingSpace), metrics)
+  const leaving = new AbortController()
   const app = await createApp({
     config,
     callers,
@@ -85,25 +101,28 @@ export async function startService(config: Config, log: Logger): Promise<Service
     metrics,
     feed,
     cursors: createCursors(() => databaseKeys?.cursor ?? null),
+    client,
+    leaving: leaving.signal,
     findProblems: async () => (closing ? ['shutting down'] : databaseProblems(asking)),
   })
-  const inbox = takeInbox(asking, config.expectWithin, log)
+  const { expectWithin } = config
+  const background = createBackgroundWork({ store, expectWithin, client, migrate: config.migrate, metrics, log })
   const opened = openStore(asking, { migrate: config.migrate, log, isClosing: () => closing }).then(async () => {
     if (closing) return
     databaseKeys = await loadDatabaseKeys(asking, sealer)
     await callers.start()
     if (callers.isUnprotected() && !config.tryOut) throw new ConfigError([unprotected(config.host)])
-    inbox.start()
+    void background.start()
     await feed.start()
   })
   const close = async () => {
     closing = true
-    await inbox.stop()
-    await app.close()
+    leaving.abort()
+    await Promise.all([background.stop(), app.close()])
     await Promise.all([feed.stop(), callers.stop()])
     await writer.drained()
     await opened.catch(() => undefined)
-    await Promise.all([receiving.destroy(), asking.destroy()])
+    await Promise.all([receiving.destroy(), asking.destroy(), store.db.destroy()])
     await embedded?.stop()
   }
   try {

@@ -85,6 +85,6 @@ export const activationRoutes: FastifyPluginAsyncTypebox<ActivationRoutesOptions
   )
 }
 
-function activationTag(found: FoundActivation): string {
+export function activationTag(found: FoundActivation): string {
   return entityTag([found.id, found.version, found.overdue_now])
 }

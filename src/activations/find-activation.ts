@@ -10,7 +10,7 @@ export type FoundActivation = Omit<ActivationsTable, 'id'> & {
 
 /**
  * One recorded activation that these accounts may see, or null. Two accounts can't be told apart by a requestId alone,
- * so of several the one submitted last is meant.
+ * so of several the one submitted last is meant. Our own name for a submission that was unknown goes on naming it.
  */
 export async function findActivation(
   db: Kysely<Tables>,
@@ -31,7 +31,9 @@ export async function findActivation(
         ) waited
       ) as time_to_callback
     from activations a
-    where a.request_id = ${requestId} and a.recorded_at is not null and ${visible}
+    where a.request_id = coalesce(
+        (select s.request_id from submissions s where s.name = ${requestId}), ${requestId})
+      and a.recorded_at is not null and ${visible}
     order by a.submitted_at desc
     limit 1`.execute(db)
   return rows[0] ?? null

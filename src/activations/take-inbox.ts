@@ -1,5 +1,4 @@
 import { sql } from 'kysely'
-import type { Logger } from 'pino'
 import { Compile } from 'typebox/compile'
 import type { ExpectWithin } from '../config.ts'
 import type { Database } from '../database/pool.ts'
@@ -8,44 +7,13 @@ import { inTransaction } from '../database/transaction.ts'
 import { RecordedActivation } from './activation-request.ts'
 import { recordActivation } from './record-activation.ts'
 
-export interface InboxTaker {
-  start(): void
-  stop(): Promise<void>
-}
-
-const everyMs = 500
 const activationShape = Compile(RecordedActivation)
 
 /**
- * Records what other programs wrote into `outgoing_activations` by plain SQL, in their order, each in a transaction of
- * its own; replicas share the work. A row that can't be recorded is kept with its problem, for a person to see.
+ * Records the oldest activation that another program wrote into `outgoing_activations` by plain SQL; false when none
+ * waits. Each is done in a transaction of its own, and replicas share the work. A row that can't be recorded is kept
+ * with its problem, for a person to see.
  */
-export function takeInbox(db: Database, expectWithin: ExpectWithin, log: Logger): InboxTaker {
-  let stopped = false
-  let running: Promise<void> = Promise.resolve()
-
-  async function run(): Promise<void> {
-    while (!stopped) {
-      const took = await takeNext(db, expectWithin).catch(error => {
-        log.warn({ err: error }, 'the inbox of outgoing activations could not be read')
-        return false
-      })
-      if (!took && !stopped) await pause(everyMs)
-    }
-  }
-
-  return {
-    start() {
-      if (!stopped) running = run()
-    },
-    async stop() {
-      stopped = true
-      await running
-    },
-  }
-}
-
-/** Takes the oldest waiting row; false when there is none. */
 export async function takeNext(db: Database, expectWithin: ExpectWithin): Promise<boolean> {
   return inTransaction(db, async trx => {
     const { rows } = await sql<Omit<OutgoingActivationsTable, 'id'> & { id: string }>`
@@ -82,8 +50,4 @@ function requestOf(row: Omit<OutgoingActivationsTable, 'id'>): object {
     devices,
     ...(submitted_at === null ? {} : { submittedAt: submitted_at.toISOString() }),
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise(resolve => setTimeout(resolve, ms))
 }

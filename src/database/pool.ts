@@ -19,6 +19,10 @@ export interface DatabaseOptions {
 export type Database = Kysely<Tables>
 
 export function openDatabase(options: DatabaseOptions): Database {
+  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool: openPool(options) }) })
+}
+
+export function openPool(options: DatabaseOptions): pg.Pool {
   const pool = new pg.Pool({
     connectionString: options.url,
     application_name: options.name,
@@ -41,7 +45,7 @@ export function openDatabase(options: DatabaseOptions): Database {
   // would end this process (node-postgres #2439). So every client has a listener of its own.
   pool.on('connect', client => client.on('error', options.onConnectionError))
   pool.on('error', options.onConnectionError)
-  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+  return pool
 }
 
 /**

@@ -5,7 +5,7 @@ import { errorReply, HttpError } from './http-error.ts'
 
 /** Every error in the one form. A 5xx says nothing of the inside; the log says where it came from. */
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const { statusCode, message, headers } = toAnswer(error)
+  const { statusCode, message, headers, errorCode } = toAnswer(error)
   if (statusCode === 503) request.log.warn({ err: error }, 'not available')
   else if (statusCode >= 500) request.log.error({ err: error, statusCode }, 'failed')
   reply
@@ -13,7 +13,7 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
     .headers({ 'x-request-id': request.id, ...headers })
     .type('application/json; charset=utf-8')
   reply.serializer(JSON.stringify)
-  reply.send(errorReply(statusCode, message))
+  reply.send({ errorCode: errorCode ?? String(statusCode), errorMessage: message })
 }
 
 export function answerNotFound(_request: FastifyRequest, reply: FastifyReply): void {
@@ -40,12 +40,14 @@ interface Answer {
   statusCode: number
   message: string
   headers: Record<string, string>
+  errorCode?: string
 }
 
 function toAnswer(error: unknown): Answer {
   if (error instanceof HttpError) {
-    const { statusCode, message, headers } = error
-    return { statusCode, message, headers: statusCode === 401 ? { 'www-authenticate': 'Bearer', ...headers } : headers }
+    const { statusCode, message, headers, errorCode } = error
+    const challenge: Record<string, string> = statusCode === 401 ? { 'www-authenticate': 'Bearer' } : {}
+    return { statusCode, message, headers: { ...challenge, ...headers }, errorCode }
   }
   const { validation, validationContext, code, statusCode = 500 } = error as Partial<FastifyError>
   if (validation !== undefined) return plain(400, validationMessage(validation, validationContext))

@@ -12,10 +12,18 @@ export class HttpError extends Error {
   override name = 'HttpError'
   readonly statusCode: number
   readonly headers: Record<string, string>
-  constructor(statusCode: number, message: string, headers: Record<string, string> = {}) {
+  /** The status, or the carrier's own code where the carrier said no. */
+  readonly errorCode: string
+  constructor(
+    statusCode: number,
+    message: string,
+    headers: Record<string, string> = {},
+    errorCode: string = String(statusCode),
+  ) {
     super(message)
     this.statusCode = statusCode
     this.headers = headers
+    this.errorCode = errorCode
   }
 }
 

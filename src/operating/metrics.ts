@@ -9,6 +9,10 @@ export interface Metrics {
   batchSize: Histogram
   transactionSeconds: Histogram
   retries: Counter<'refusal'>
+  overdue: Gauge
+  polls: Counter<'outcome'>
+  carrierCalls: Counter<'call' | 'outcome'>
+  jobFailures: Counter<'job'>
 }
 
 export function createMetrics(queueDepth: () => number, callersAgeMs: () => number): Metrics {
@@ -67,6 +71,29 @@ export function createMetrics(queueDepth: () => number, callersAgeMs: () => numb
       name: 'thingspace_callback_transaction_retries_total',
       help: 'Transactions of callbacks that did not go through, by why',
       labelNames: ['refusal'],
+      registers,
+    }),
+    overdue: new Gauge({
+      name: 'thingspace_activations_overdue',
+      help: 'Activations with targets that have no final result although their time is up',
+      registers,
+    }),
+    polls: new Counter({
+      name: 'thingspace_polls_total',
+      help: 'Times that ThingSpace was asked for the state of a request, by what came of it',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    carrierCalls: new Counter({
+      name: 'thingspace_calls_total',
+      help: 'Calls of ThingSpace, by what was asked and what came of it',
+      labelNames: ['call', 'outcome'],
+      registers,
+    }),
+    jobFailures: new Counter({
+      name: 'thingspace_job_failures_total',
+      help: 'Runs of background work that failed, by job; each is tried again',
+      labelNames: ['job'],
       registers,
     }),
   }

@@ -1,0 +1,68 @@
+import { type Kysely, sql } from 'kysely'
+import { lockActivations, type RequestName } from '../correlation/lock-activations.ts'
+import { saveWorkingSet } from '../correlation/save-working-set.ts'
+import type { Database } from '../database/pool.ts'
+import type { Tables } from '../database/tables.ts'
+import { inTransaction } from '../database/transaction.ts'
+
+const atOnce = 50
+
+/**
+ * Marks activations whose time is up before every target has its final result, and the targets that have none: one
+ * change each in the feed, caused by the clock. Returns how many; the next call goes on where this one ended.
+ */
+export async function markOverdue(db: Database, isStopping: () => boolean): Promise<number> {
+  const { rows } = await sql<RequestName>`
+    select account_name as "accountName", request_id as "requestId" from activations
+    where recorded_at is not null and settled_at is null and not overdue and expected_by < clock_timestamp()
+    order by expected_by limit ${atOnce}`.execute(db)
+  for (const name of rows) {
+    if (isStopping()) break
+    await inTransaction(db, trx => markOne(trx, name))
+  }
+  return rows.length
+}
+
+async function markOne(db: Kysely<Tables>, name: RequestName): Promise<void> {
+  const { now, activations } = await lockActivations(db, [name])
+  const [activation] = activations
+  if (activation === undefined || activation.overdue || activation.settledAt !== null) return
+  if (activation.expectedBy === null || activation.expectedBy > now) return
+  await sql`
+    update targets set overdue = true where activation_id = ${activation.id} and settled_at is null`.execute(db)
+  // An unknown one has no requestId that the carrier could be asked about.
+  if (activation.status !== 'unknown') {
+    await sql`
+      insert into polls (activation_id, next_poll_at) values (${activation.id}, ${now})
+      on conflict (activation_id) do nothing`.execute(db)
+  }
+  Object.assign(activation, { overdue: true, touched: true })
+  await saveWorkingSet(db, {
+    now,
+    activations: new Map([[activation.id, activation]]),
+    targets: new Map(),
+    profiles: new Map(),
+    changes: [
+      {
+        at: now,
+        kind: 'activation',
+        accountName: activation.accountName,
+        requestId: activation.requestId,
+        iccid: null,
+        eid: null,
+        was: { overdue: false },
+        becomes: { overdue: true },
+        callbackId: null,
+        source: 'clock',
+        profile: null,
+      },
+    ],
+  })
+}
+
+export async function countOverdue(db: Database): Promise<number> {
+  const { rows } = await sql<{ count: number }>`select count(*)::int as count from activations where overdue`.execute(
+    db,
+  )
+  return rows[0]?.count ?? 0
+}

@@ -1,0 +1,111 @@
+import { PgBoss } from 'pg-boss'
+import type { Logger } from 'pino'
+import type { JobStore } from '../database/job-store.ts'
+
+export interface Job {
+  name: string
+  everySeconds: number
+  /** Should look at `isStopping` between its steps, and must bear another replica doing the same. */
+  run: (isStopping: () => boolean) => Promise<unknown>
+}
+
+export interface Jobs {
+  /** Resolves when the first ones can run; tries again while the database is away. */
+  start(): Promise<void>
+  stop(): Promise<void>
+}
+
+export interface JobsOptions {
+  store: JobStore
+  jobs: readonly Job[]
+  /** Whether it may make or change its own schema. */
+  migrate: boolean
+  log: Logger
+  onFailure: (job: string, error: unknown) => void
+}
+
+const schema = 'jobs'
+const stopWithinMs = 4_000
+const hour = 3_600
+
+/**
+ * Work that recurs, once for all replicas. Each run queues the next one before it begins, and a queue holds one job
+ * that waits: so a run that dies with its process or its connection neither ends the work nor doubles it.
+ */
+export function createJobs({ store, jobs, migrate, log, onFailure }: JobsOptions): Jobs {
+  let stopping = false
+  let started: Promise<void> = Promise.resolve()
+  const boss = new PgBoss({
+    db: { executeSql: (text, values) => store.executeSql(text, values) },
+    schema,
+    migrate,
+    createSchema: migrate,
+    schedule: false,
+    registerInstance: false,
+    superviseIntervalSeconds: 30,
+    maintenanceIntervalSeconds: 60,
+  })
+  boss.on('error', error => log.warn({ err: error }, 'the job queue met an error'))
+  boss.on('warning', ({ message }) => log.warn(message))
+  store.onRecovery(() => void queueAll())
+
+  async function begin(): Promise<void> {
+    for (let attempt = 1; !stopping; attempt += 1) {
+      try {
+        await boss.start()
+        for (const job of jobs) await begun(job)
+        return
+      } catch (error) {
+        if (attempt % 60 === 1) log.warn({ err: error }, 'background work can not start; trying again every second')
+        await new Promise(resolve => setTimeout(resolve, 1_000))
+      }
+    }
+  }
+
+  async function begun({ name, everySeconds, run }: Job): Promise<void> {
+    if ((await boss.getQueue(name)) === null) {
+      const options = { policy: 'short', retryLimit: 0, expireInSeconds: 600, deleteAfterSeconds: 60 } as const
+      await boss.createQueue(name, { ...options, retentionSeconds: hour })
+    }
+    const pollingIntervalSeconds = Math.min(Math.max(everySeconds / 2, 0.5), 5)
+    await boss.offWork(name)
+    await boss.work(name, { pollingIntervalSeconds }, async () => {
+      await queue(name, everySeconds)
+      if (stopping) return
+      try {
+        await run(() => stopping)
+      } catch (error) {
+        if (stopping) return
+        onFailure(name, error)
+        throw error
+      }
+    })
+    await queue(name, 0)
+  }
+
+  /** Does nothing when one waits already. */
+  async function queue(name: string, startAfter: number): Promise<void> {
+    await boss.send(name, null, { startAfter })
+  }
+
+  /** A run may have been lost before it could queue the next one. */
+  async function queueAll(): Promise<void> {
+    try {
+      for (const { name } of jobs) await queue(name, 0)
+    } catch {
+      // Then there will be another recovery.
+    }
+  }
+
+  return {
+    start() {
+      started = begin()
+      return started
+    },
+    async stop() {
+      stopping = true
+      await started
+      await boss.stop({ graceful: true, timeout: stopWithinMs })
+    },
+  }
+}

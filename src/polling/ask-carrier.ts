@@ -1,0 +1,81 @@
+import type { Database } from '../database/pool.ts'
+import { CarrierError } from '../thingspace/carrier-error.ts'
+import type { ThingSpaceClient } from '../thingspace/client.ts'
+import {
+  anyDue,
+  claimDue,
+  type DuePoll,
+  endTurn,
+  notePoll,
+  type PollOutcome,
+  putOff,
+  type StopReason,
+  takeTurn,
+} from './due-polls.ts'
+import { enterStatus } from './enter-status.ts'
+
+export interface AskCarrierOptions {
+  db: Database
+  client: Pick<ThingSpaceClient, 'requestStatus'>
+  /** This replica. */
+  holder: string
+  isStopping: () => boolean
+  onPoll: (outcome: string) => void
+}
+
+/** Twelve hours in all, as long as an activation may take [DOC] SOAP ChangeDeviceState-Activate. */
+export const mostPolls = 18
+const firstDelayMs = 30_000
+const longestDelayMs = 3_600_000
+const turnMs = 20_000
+
+/** Asks for the state of overdue activations that are due, one after the other; only one replica at a time does. */
+export async function askCarrier(options: AskCarrierOptions): Promise<void> {
+  const { db, holder, isStopping } = options
+  const until = Date.now() + turnMs
+  if (!(await anyDue(db))) return
+  while (Date.now() < until && !isStopping() && (await takeTurn(db, holder))) {
+    const due = await claimDue(db)
+    if (due === null || !(await pollOne(options, due))) break
+  }
+  await endTurn(db, holder)
+}
+
+/** False when the carrier is not well, so that others would fare no better now. */
+async function pollOne(options: AskCarrierOptions, due: DuePoll): Promise<boolean> {
+  const outcome = due.settled ? stop('settled') : await ask(options, due)
+  await notePoll(options.db, due, outcome)
+  options.onPoll(outcome.outcome)
+  if (!outcome.counts) await putOff(options.db, outcome.nextAfterMs ?? firstDelayMs)
+  return outcome.counts
+}
+
+async function ask({ db, client }: AskCarrierOptions, due: DuePoll): Promise<PollOutcome> {
+  try {
+    const status = await client.requestStatus(due.accountName, due.requestId)
+    const { settled, final, entered } = await enterStatus(db, due, status)
+    if (settled) return stop('settled')
+    // It has a final word on all, so there is nothing more to hear, also where that is a conflict.
+    if (final) return stop('answered')
+    return again(due, entered > 0 ? 'learned' : 'pending')
+  } catch (error) {
+    if (!(error instanceof CarrierError)) throw error
+    if (error.kind === 'refused') return again(due, 'refused')
+    const nextAfterMs = error.retryAfterMs ?? firstDelayMs
+    return { outcome: error.kind, nextAfterMs, stopped: null, counts: false }
+  }
+}
+
+function stop(because: StopReason): PollOutcome {
+  return { outcome: because, nextAfterMs: null, stopped: because, counts: true }
+}
+
+/** Half a minute, then twice as long each time, at most an hour. */
+export function delayAfter(polls: number): number {
+  return Math.min(firstDelayMs * 2 ** polls, longestDelayMs)
+}
+
+function again({ polls }: DuePoll, outcome: string): PollOutcome {
+  if (polls + 1 >= mostPolls) return { outcome, nextAfterMs: null, stopped: 'tries', counts: true }
+  return { outcome, nextAfterMs: delayAfter(polls), stopped: null, counts: true }
+}

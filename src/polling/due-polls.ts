@@ -1,0 +1,74 @@
+import { sql } from 'kysely'
+import type { Database } from '../database/pool.ts'
+
+export interface DuePoll {
+  activationId: string
+  accountName: string
+  requestId: string
+  /** How often the carrier was asked before. */
+  polls: number
+  /** Callbacks were faster. */
+  settled: boolean
+}
+
+export type StopReason = 'settled' | 'answered' | 'tries'
+
+/** How long one turn lasts unless it is renewed: longer than one call of the carrier with its logins may take. */
+const turnSeconds = 150
+
+/** Whether this replica may ask now: one of all of them, until it lets go, or is gone for the length of a turn. */
+export async function takeTurn(db: Database, holder: string): Promise<boolean> {
+  const { rows } = await sql`
+    update carrier_turns set holder = ${holder}, until = clock_timestamp() + ${turnSeconds} * interval '1 second'
+    where name = 'polling' and (holder = ${holder} or until < clock_timestamp())
+    returning name`.execute(db)
+  return rows.length === 1
+}
+
+export async function endTurn(db: Database, holder: string): Promise<void> {
+  await sql`
+    update carrier_turns set until = '-infinity' where name = 'polling' and holder = ${holder}`.execute(db)
+}
+
+export async function anyDue(db: Database): Promise<boolean> {
+  const { rows } = await sql`
+    select 1 from polls where stopped_at is null and next_poll_at <= clock_timestamp() limit 1`.execute(db)
+  return rows.length === 1
+}
+
+/** Puts the next one off before it is asked about: one that can't be entered must not be asked about all the time. */
+export async function claimDue(db: Database): Promise<DuePoll | null> {
+  const { rows } = await sql<DuePoll>`
+    update polls p set next_poll_at = clock_timestamp() + interval '1 minute'
+    from activations a
+    where a.id = p.activation_id and p.activation_id = (
+      select activation_id from polls where stopped_at is null and next_poll_at <= clock_timestamp()
+      order by next_poll_at limit 1)
+    returning p.activation_id as "activationId", a.account_name as "accountName", a.request_id as "requestId", p.polls,
+      a.settled_at is not null as settled`.execute(db)
+  return rows[0] ?? null
+}
+
+/** The carrier is not well: nobody is asked about before this. */
+export async function putOff(db: Database, ms: number): Promise<void> {
+  await sql`
+    update polls set next_poll_at = clock_timestamp() + ${ms} * interval '1 millisecond'
+    where stopped_at is null and next_poll_at < clock_timestamp() + ${ms} * interval '1 millisecond'`.execute(db)
+}
+
+export interface PollOutcome {
+  outcome: string
+  /** The time until the next one; null: no more. */
+  nextAfterMs: number | null
+  stopped: StopReason | null
+  /** False: the carrier gave no answer, so it was no try. */
+  counts: boolean
+}
+
+export async function notePoll(db: Database, { activationId }: DuePoll, poll: PollOutcome): Promise<void> {
+  await sql`
+    update polls set polls = polls + ${poll.counts ? 1 : 0}, outcome = ${poll.outcome},
+      next_poll_at = clock_timestamp() + ${poll.nextAfterMs ?? 0} * interval '1 millisecond',
+      stopped_at = ${poll.stopped === null ? sql`null` : sql`clock_timestamp()`}, stopped_because = ${poll.stopped}
+    where activation_id = ${activationId}`.execute(db)
+}

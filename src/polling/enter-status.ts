@@ -1,0 +1,103 @@
+import type { Kysely } from 'kysely'
+import { v7 as uuidv7 } from 'uuid'
+import { matchTarget } from '../activations/match-target.ts'
+import { resultOf } from '../activations/result.ts'
+import { applyReport } from '../correlation/apply-report.ts'
+import { loadWorkingSet } from '../correlation/load-working-set.ts'
+import { lockActivations } from '../correlation/lock-activations.ts'
+import { saveResults } from '../correlation/save-results.ts'
+import { saveWorkingSet } from '../correlation/save-working-set.ts'
+import type { Arrival, WorkingSet } from '../correlation/working-set.ts'
+import type { Database } from '../database/pool.ts'
+import type { Tables } from '../database/tables.ts'
+import { inTransaction } from '../database/transaction.ts'
+import type { RequestStatus } from '../thingspace/client.ts'
+import { type Identifier, normalIdentifier, normalKind } from '../thingspace/identifiers.ts'
+import type { Report } from '../thingspace/read-callback.ts'
+import type { DuePoll } from './due-polls.ts'
+
+export interface Entered {
+  /** Targets of which something new was learned. */
+  entered: number
+  settled: boolean
+  /** The carrier has a final word on every profile. */
+  final: boolean
+}
+
+/** A transaction of this many holds no row for long: receiving waits for the same ones. */
+const atOnce = 250
+
+/**
+ * Enters what the carrier says of each profile, as results beside those of the callbacks: a poll that says otherwise
+ * makes a conflict, and both are kept. Only `subRequests` count: the top status says Success too early [EX] RSV2.
+ */
+export async function enterStatus(db: Database, poll: DuePoll, status: RequestStatus): Promise<Entered> {
+  const reports = status.subRequests.flatMap(({ ids, status: word }) => reportOf(ids, word) ?? [])
+  let entered = 0
+  let settled = false
+  // Also without any report: what is settled by now has to be learned.
+  for (let from = 0; from === 0 || from < reports.length; from += atOnce) {
+    const some = reports.slice(from, from + atOnce)
+    const outcome = await inTransaction(db, trx => enterReports(trx, poll, some))
+    entered += outcome.entered
+    settled = outcome.settled
+  }
+  return { entered, settled, final: reports.length > 0 && reports.length === status.subRequests.length }
+}
+
+async function enterReports(
+  db: Kysely<Tables>,
+  { accountName, requestId }: DuePoll,
+  reports: readonly Report[],
+): Promise<{ entered: number; settled: boolean }> {
+  const { now, activations } = await lockActivations(db, [{ accountName, requestId }])
+  const [activation] = activations
+  if (activation === undefined) return { entered: 0, settled: false }
+  const sourceId = uuidv7()
+  const arrivals = reports.map(
+    (report, ordinal): Arrival => ({ sourceId, ordinal, source: 'poll', activationId: activation.id, at: now, report }),
+  )
+  const set = await loadWorkingSet(db, now, activations, arrivals)
+  const news = arrivals.filter(arrival => saysMore(set, arrival))
+  const results = news.map(arrival => {
+    const { targetNumber } = applyReport(set, arrival)
+    return { arrival, accountName, targetNumber }
+  })
+  await saveResults(db, results)
+  await saveWorkingSet(db, set)
+  return { entered: news.length, settled: activation.settledAt !== null }
+}
+
+/** Asking again must not fill the store with what is known. */
+function saysMore(set: WorkingSet, { activationId, report }: Arrival): boolean {
+  const target = matchTarget(set.targets.get(activationId) ?? [], report.identifiers)
+  if (target === null) return true
+  const { evidence } = target
+  if (evidence.poll?.result === report.result) return false
+  return resultOf(evidence) !== report.result
+}
+
+/** `Pending`, and any word that is not known, settles nothing. Success / Failed in the docs, Failure in the SDK. */
+function reportOf(ids: readonly Identifier[], word: string): Report | null {
+  const result = { success: 'succeeded', failed: 'failed', failure: 'failed' }[word.trim().toLowerCase()]
+  if (result !== 'succeeded' && result !== 'failed') return null
+  const named = new Map(ids.map(({ kind, id }) => [normalKind(kind), normalIdentifier(normalKind(kind), id)]))
+  const of = (kind: string) => named.get(kind) ?? null
+  return {
+    identifiers: { eid: of('eid'), iccid: of('iccid'), imei: of('imei') },
+    result,
+    // The status has no details of a fault [DOC] RSV2.
+    faultCode: null,
+    faultMessage: null,
+    facts: {
+      mdn: null,
+      msisdn: null,
+      state: null,
+      profileStatus: null,
+      profileRole: null,
+      servicePlan: null,
+      addressUpdate: null,
+      hasCredential: false,
+    },
+  }
+}

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import { type Kysely, sql } from 'kysely'
+import { recordActivation } from '../activations/record-activation.ts'
+import type { ExpectWithin } from '../config.ts'
+import { appendChanges } from '../correlation/append-changes.ts'
+import { lockActivations } from '../correlation/lock-activations.ts'
+import type { Tables } from '../database/tables.ts'
+import {
+  findSubmission,
+  lockSubmission,
+  markAccepted,
+  markUnknown,
+  type SettledBy,
+  type Submission,
+} from './submission.ts'
+
+/**
+ * Records the activation under the carrier's requestId, with every callback that came before. One that stood in for it
+ * goes. Says nothing new of a submission that is settled already.
+ */
+export async function enterAccepted(
+  db: Kysely<Tables>,
+  id: string,
+  requestId: string,
+  expectWithin: ExpectWithin,
+  by: SettledBy,
+): Promise<Submission> {
+  const submission = await lockSubmission(db, id)
+  if (submission.state === 'accepted' || submission.state === 'refused') return submission
+  const { accountName, name, request } = submission
+  const known = submission.state === 'unknown' ? [name, requestId] : [requestId]
+  await lockActivations(
+    db,
+    known.map(known => ({ accountName, requestId: known })),
+  )
+  await recordActivation(db, requestId, request, expectWithin, sentAt(submission))
+  if (submission.state === 'unknown') await retireStandIn(db, submission, requestId)
+  await markAccepted(db, id, requestId, by)
+  return findSubmission(db, id)
+}
+
+/** It may have been taken: an activation under our own name for it shows that, until its requestId is known. */
+export async function enterUnknown(
+  db: Kysely<Tables>,
+  id: string,
+  expectWithin: ExpectWithin,
+  by: SettledBy,
+): Promise<Submission> {
+  const submission = await lockSubmission(db, id)
+  if (submission.state !== 'intended' && submission.state !== 'sent') return submission
+  const { accountName, name, request } = submission
+  const { activations } = await lockActivations(db, [{ accountName, requestId: name }])
+  const [standIn] = activations
+  assert(standIn !== undefined, 'the shared row was made and locked')
+  await sql`update activations set status = 'unknown' where id = ${standIn.id}`.execute(db)
+  await recordActivation(db, name, request, expectWithin, sentAt(submission))
+  await markUnknown(db, id, by)
+  return findSubmission(db, id)
+}
+
+/** Takes away what stood in for an unknown request. In the feed it ends as what the real one is; null: as nothing. */
+export async function retireStandIn(
+  db: Kysely<Tables>,
+  { accountName, name }: Submission,
+  requestId: string | null,
+): Promise<void> {
+  const { now, activations } = await lockActivations(db, [{ accountName, requestId: name }])
+  const [standIn] = activations
+  assert(standIn !== undefined, 'the shared row was made and locked')
+  const real = await db
+    .selectFrom('activations')
+    .select(['status', 'overdue'])
+    .where('request_id', '=', requestId)
+    .where('account_name', '=', accountName)
+    .executeTakeFirst()
+  await sql`delete from targets where activation_id = ${standIn.id}`.execute(db)
+  await sql`delete from activations where id = ${standIn.id}`.execute(db)
+  await appendChanges(db, [
+    {
+      at: now,
+      kind: 'activation',
+      accountName,
+      requestId: name,
+      iccid: null,
+      eid: null,
+      was: { status: 'unknown', overdue: standIn.overdue },
+      becomes: { status: real?.status ?? 'failed', overdue: real?.overdue ?? false },
+      callbackId: null,
+      source: 'record',
+      profile: null,
+    },
+  ])
+}
+
+function sentAt({ sentAt, intendedAt }: Submission): Date {
+  return sentAt ?? intendedAt
+}

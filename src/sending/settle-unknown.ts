@@ -1,0 +1,29 @@
+import { sql } from 'kysely'
+import type { ExpectWithin } from '../config.ts'
+import type { Database } from '../database/pool.ts'
+import { inTransaction } from '../database/transaction.ts'
+import { findRequestsOfUnknown } from './find-requests-of-unknown.ts'
+import { enterAccepted, enterUnknown } from './settle-submission.ts'
+
+/** Gives unknown submissions the requestId that their callbacks tell. Returns how many. */
+export async function settleUnknown(db: Database, expectWithin: ExpectWithin): Promise<number> {
+  const identified = await findRequestsOfUnknown(db)
+  for (const { submission, requestId } of identified) {
+    await inTransaction(db, trx => enterAccepted(trx, submission.id, requestId, expectWithin, 'callback'))
+  }
+  return identified.length
+}
+
+/** Longer than a request can take, with its wait for a slot, both logins and its answer. */
+export const answeredWithinMs = 5 * 60_000
+
+/** Whoever sent these is gone, and nobody knows whether they left: they become unknown, and so show. */
+export async function giveUpUnanswered(db: Database, expectWithin: ExpectWithin): Promise<number> {
+  const { rows } = await sql<{ id: string }>`
+    select id from submissions where state in ('intended', 'sent')
+      and coalesce(sent_at, intended_at) < clock_timestamp() - ${answeredWithinMs} * interval '1 millisecond'
+      and intended_at < clock_timestamp() - ${answeredWithinMs} * interval '1 millisecond'
+    order by intended_at limit 100`.execute(db)
+  for (const { id } of rows) await inTransaction(db, trx => enterUnknown(trx, id, expectWithin, 'clock'))
+  return rows.length
+}

@@ -1,0 +1,113 @@
+import { type Kysely, sql } from 'kysely'
+import type { ActivationRequest } from '../activations/activation-request.ts'
+import type { Tables } from '../database/tables.ts'
+import type { CarrierRefusal } from './carrier-refusal.ts'
+
+/**
+ * `intended`, then `sent` just before the request leaves, then what came of it: `accepted` under a requestId,
+ * `refused` (nothing happened at the carrier), or `unknown` (it may have been taken, and is never sent again by itself).
+ */
+export type SubmissionState = 'intended' | 'sent' | 'accepted' | 'refused' | 'unknown'
+export type SettledBy = 'answer' | 'callback' | 'manual' | 'clock'
+
+export interface Submission {
+  id: string
+  /** Stands in for the requestId as long as that is not known. */
+  name: string
+  accountName: string
+  digest: Buffer
+  request: ActivationRequest
+  state: SubmissionState
+  requestId: string | null
+  refusal: CarrierRefusal | null
+  intendedAt: Date
+  sentAt: Date | null
+}
+
+interface SubmissionRow {
+  id: string
+  name: string
+  account_name: string
+  request_digest: Buffer
+  request: ActivationRequest
+  state: SubmissionState
+  request_id: string | null
+  error_status: number | null
+  error_code: string | null
+  error_message: string | null
+  retry_after_seconds: number | null
+  intended_at: Date
+  sent_at: Date | null
+}
+
+export async function findSubmission(db: Kysely<Tables>, id: string): Promise<Submission> {
+  return one(await sql<SubmissionRow>`select * from submissions where id = ${id}`.execute(db))
+}
+
+/** Everything that settles a submission holds its row first, and locks its activations after it. */
+export async function lockSubmission(db: Kysely<Tables>, id: string): Promise<Submission> {
+  return one(await sql<SubmissionRow>`select * from submissions where id = ${id} for update`.execute(db))
+}
+
+/** From here on it may have left. False when it was given up meanwhile: then it must not leave any more. */
+export async function markSent(db: Kysely<Tables>, id: string): Promise<boolean> {
+  const { rows } = await sql`
+    update submissions set state = 'sent', sent_at = clock_timestamp()
+    where id = ${id} and state = 'intended' returning id`.execute(db)
+  return rows.length === 1
+}
+
+export async function markAccepted(db: Kysely<Tables>, id: string, requestId: string, by: SettledBy): Promise<void> {
+  await sql`
+    update submissions set state = 'accepted', request_id = ${requestId}, settled_by = ${by},
+      settled_at = clock_timestamp()
+    where id = ${id}`.execute(db)
+}
+
+export async function markUnknown(db: Kysely<Tables>, id: string, by: SettledBy): Promise<void> {
+  await sql`
+    update submissions set state = 'unknown', settled_by = ${by}, settled_at = clock_timestamp()
+    where id = ${id}`.execute(db)
+}
+
+/** Nothing happened at the carrier. */
+export async function markRefused(
+  db: Kysely<Tables>,
+  id: string,
+  { status, errorCode, errorMessage, retryAfterSeconds }: CarrierRefusal,
+  by: SettledBy,
+): Promise<void> {
+  await sql`
+    update submissions set state = 'refused', error_status = ${status}, error_code = ${errorCode},
+      error_message = ${errorMessage}, retry_after_seconds = ${retryAfterSeconds}, settled_by = ${by},
+      settled_at = clock_timestamp()
+    where id = ${id}`.execute(db)
+}
+
+export function submissionOf(row: SubmissionRow): Submission {
+  return {
+    id: row.id,
+    name: row.name,
+    accountName: row.account_name,
+    digest: row.request_digest,
+    request: row.request,
+    state: row.state,
+    requestId: row.request_id,
+    refusal:
+      row.error_status === null
+        ? null
+        : {
+            status: row.error_status,
+            errorCode: row.error_code ?? String(row.error_status),
+            errorMessage: row.error_message ?? '',
+            retryAfterSeconds: row.retry_after_seconds,
+          },
+    intendedAt: row.intended_at,
+    sentAt: row.sent_at,
+  }
+}
+
+function one({ rows: [row] }: { rows: SubmissionRow[] }): Submission {
+  if (row === undefined) throw new Error('a submission is never deleted')
+  return submissionOf(row)
+}

@@ -1,0 +1,109 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import Type from 'typebox'
+import { ActivationRequest } from '../activations/activation-request.ts'
+import { activationTag } from '../activations/activation-routes.ts'
+import { ActivationView, activationView } from '../activations/activation-view.ts'
+import { findActivation } from '../activations/find-activation.ts'
+import type { ExpectWithin } from '../config.ts'
+import type { Database } from '../database/pool.ts'
+import { accessOf, maySee } from '../operating/access.ts'
+import { ErrorReply, HttpError } from '../operating/http-error.ts'
+import type { ThingSpaceClient } from '../thingspace/client.ts'
+import { problemOf } from './check-request.ts'
+import { settleByHand } from './settle-by-hand.ts'
+import { submitActivation } from './submit-activation.ts'
+
+export interface SubmitRoutesOptions {
+  db: Database
+  expectWithin: ExpectWithin
+  /** null: no credentials for ThingSpace are configured. */
+  client: ThingSpaceClient | null
+  leaving: AbortSignal
+}
+
+/** 10,000 devices with three identifiers each, with room for white space. */
+const bodyLimit = 8 * 1024 * 1024
+/** The carrier may take its time, and the pace may have us wait before. */
+const patienceMs = 300_000
+
+const NoQuery = Type.Object({}, { additionalProperties: false })
+const Headers = Type.Object({
+  'idempotency-key': Type.Optional(
+    Type.String({
+      pattern: '^[\\x21-\\x7e]{1,255}$',
+      description: 'sent again with the same body, it answers the same activation, and nothing is sent twice',
+    }),
+  ),
+})
+const errors = { 400: ErrorReply, 401: ErrorReply, 403: ErrorReply, 409: ErrorReply, 503: ErrorReply }
+
+export const submitRoutes: FastifyPluginAsyncTypebox<SubmitRoutesOptions> = async (app, options) => {
+  const { db, client } = options
+
+  app.post(
+    '/v1/activations',
+    {
+      config: { scope: 'activate' },
+      bodyLimit,
+      schema: {
+        summary: 'Send an activation to ThingSpace, and record it',
+        description:
+          "Answered when ThingSpace has taken it, with its requestId; its refusal is answered in its own words. When its answer does not come, the status is `unknown`: then it is never sent again by itself, and gets its requestId from the first callbacks. The carrier's pace is kept: up to 30 seconds are waited for it, then 429.",
+        tags: ['activations'],
+        querystring: NoQuery,
+        headers: Headers,
+        body: ActivationRequest,
+        response: { 202: ActivationView, ...errors, 429: ErrorReply, 502: ErrorReply },
+      },
+    },
+    async (request, reply) => {
+      const { name, accounts } = accessOf(request)
+      const { accountName } = request.body
+      if (!maySee(accounts, accountName)) throw new HttpError(403, 'the token may not act for this account')
+      const problem = problemOf(request.body)
+      if (problem !== null) throw new HttpError(400, `body: ${problem}`)
+      if (client === null) throw new HttpError(503, notConfigured)
+      request.raw.socket.setTimeout(patienceMs)
+      const requestId = await submitActivation(
+        { ...options, client },
+        { request: request.body, askedBy: name, idempotencyKey: request.headers['idempotency-key'] ?? null },
+      )
+      const found = await findActivation(db, requestId, [accountName])
+      if (found === null) throw new HttpError(404, 'not found')
+      reply.header('etag', activationTag(found)).header('location', `/v1/activations/${found.request_id}`).code(202)
+      return activationView(found)
+    },
+  )
+
+  app.post(
+    '/v1/activations/:requestId/settle',
+    {
+      config: { scope: 'operate' },
+      schema: {
+        summary: 'Say what became of an activation whose outcome is unknown',
+        description: 'For a person who has looked it up: under which requestId ThingSpace took it, or that it did not.',
+        tags: ['activations'],
+        params: Type.Object({ requestId: Type.String({ pattern: '^submission-[0-9a-f-]{36}$' }) }),
+        querystring: NoQuery,
+        body: Type.Union([
+          Type.Object({ requestId: Type.String({ pattern: '^[A-Za-z0-9-]{3,64}$' }) }, { additionalProperties: false }),
+          Type.Object({ taken: Type.Literal(false) }, { additionalProperties: false }),
+        ]),
+        response: { 200: ActivationView, 204: Type.Null(), ...errors, 404: ErrorReply },
+      },
+    },
+    async (request, reply) => {
+      const { accounts } = accessOf(request)
+      const requestId = 'requestId' in request.body ? request.body.requestId : null
+      const accountName = await settleByHand(options, request.params.requestId, accounts, requestId)
+      if (requestId === null) return reply.code(204).send(null)
+      const found = await findActivation(db, requestId, [accountName])
+      if (found === null) throw new HttpError(404, 'not found')
+      reply.header('etag', activationTag(found))
+      return activationView(found)
+    },
+  )
+}
+
+const notConfigured =
+  'sending is not configured: THINGSPACE_KEY, THINGSPACE_SECRET, THINGSPACE_USERNAME and THINGSPACE_PASSWORD are not set'

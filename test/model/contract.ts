@@ -67,6 +67,15 @@ export function resultOf(said: readonly Report['says'][]): Result {
   return said.includes('warning') ? 'warning' : 'pending'
 }
 
+/** A success has no fault to show, and a warning's is shown as long as no final fault was said. */
+function faultCodesOf(result: Result, reports: readonly Report[]): (string | null)[] {
+  if (result === 'succeeded') return [null]
+  const codesOf = (says: Report['says']) =>
+    reports.flatMap(report => (report.says === says && report.faultCode !== null ? [report.faultCode] : []))
+  const known = [codesOf('failed'), codesOf('warning')].find(codes => codes.length > 0)
+  return known ?? [null]
+}
+
 export interface Target {
   asked: Identifiers
   requested: boolean
@@ -85,12 +94,14 @@ export function targetsOf(asked: readonly Identifiers[], stored: readonly Stored
   return [...asked.map(target => JSON.stringify(target)), ...strangers].map(who => {
     const words = meant.get(who) ?? []
     const result = resultOf(words.map(({ report }) => report.says))
-    const faultCodes = words.flatMap(({ report }) => (report.faultCode === null ? [] : [report.faultCode]))
     return {
       asked: JSON.parse(who) as Identifiers,
       requested: !strangers.includes(who),
       result,
-      faultCodes: faultCodes.length === 0 || result === 'succeeded' ? [null] : faultCodes,
+      faultCodes: faultCodesOf(
+        result,
+        words.map(({ report }) => report),
+      ),
       callbacks: new Set(words.map(({ entry }) => entry.callbackId)).size,
     }
   })
@@ -178,7 +189,6 @@ export function profileOf(words: readonly Word[]): Profile | null {
   const { requestId } = newest
   const current = ordered.filter(word => word.requestId === requestId)
   const result = resultOf(current.map(({ report }) => report.says))
-  const faultCodes = current.flatMap(({ report }) => (report.faultCode === null ? [] : [report.faultCode]))
   const credentialFrom = last(word => (word.report.credential ? word.stored.callbackId : null))
   return {
     eid: last(word => word.report.ids.eid),
@@ -192,7 +202,10 @@ export function profileOf(words: readonly Word[]): Profile | null {
     credentialFrom,
     requestId,
     result,
-    faultCodes: faultCodes.length === 0 || result === 'succeeded' ? [null] : faultCodes,
+    faultCodes: faultCodesOf(
+      result,
+      current.map(({ report }) => report),
+    ),
   }
 }
 

@@ -8,6 +8,7 @@ import { saveResults } from '../correlation/save-results.ts'
 import { saveWorkingSet } from '../correlation/save-working-set.ts'
 import type { ActivationState, WorkingSet } from '../correlation/working-set.ts'
 import type { Database } from '../database/pool.ts'
+import { refusalOf } from '../database/refusal.ts'
 import type { CallbacksTable, Tables } from '../database/tables.ts'
 import { inTransaction } from '../database/transaction.ts'
 import type { Accounts } from '../operating/access.ts'
@@ -52,7 +53,10 @@ export async function reprocessCallbacks(
     for (const row of rows) {
       outcome.matched += 1
       if (dryRun || !open.includes(row.verdict)) continue
-      const verdict = await inTransaction(db, trx => reprocessCallback(trx, keys, row.id))
+      const verdict = await inTransaction(db, trx => reprocessCallback(trx, keys, row.id)).catch(error => {
+        if (refusalOf(error) === 'refused') return row.verdict
+        throw error
+      })
       outcome.reprocessed += 1
       outcome.verdicts[verdict] = (outcome.verdicts[verdict] ?? 0) + 1
     }

@@ -102,6 +102,7 @@ export const scenarios: { [sentence: string]: Command[] } = {
     together(0, [...allProfiles({}), says({ refused: true, note: 1 })], null, 7),
     repeat(1, again),
     reprocessAll(0, { dryRun: true }),
+    reprocessAll(0, { verdict: 'quarantined' }),
     mendDatabase(),
     reprocessAll(0, { verdict: 'quarantined' }),
     query(0, 'activation', 0),

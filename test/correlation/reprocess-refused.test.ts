@@ -1,0 +1,28 @@
+import t from 'tap'
+import { device, makeCallback } from '../fixtures/make-callback.ts'
+import { startTestService } from '../fixtures/service.ts'
+
+t.test('a callback that still can not be applied stays as it is, and stops no other', async t => {
+  const service = await startTestService(t)
+  const requestId = 'half-mended'
+  await service.sql("alter table profiles add constraint refuse check (state not in ('BAD', 'WORSE')) not valid")
+  for (const [n, state] of ['WORSE', 'BAD', 'WORSE'].entries()) {
+    const answer = await service.callback(makeCallback({ requestId, ...device(n), state }))
+    t.match(answer, { status: 200, body: { verdict: 'quarantined' } })
+  }
+  await service.sql('alter table profiles drop constraint refuse')
+  await service.sql("alter table profiles add constraint refuse check (state <> 'WORSE') not valid")
+  t.match(await service.call('POST', '/v1/callbacks/reprocess', { body: { verdict: 'quarantined' } }), {
+    status: 200,
+    body: { matched: 3, reprocessed: 3, verdicts: { quarantined: 2, unmatched: 1 } },
+  })
+  const [{ id }] = await service.sql("select id from callbacks where verdict = 'quarantined' order by id")
+  t.match(await service.call('POST', `/v1/callbacks/${id}/reprocess`), {
+    status: 200,
+    body: { matched: 1, verdicts: { quarantined: 1 } },
+  })
+  t.strictSame(await service.sql('select verdict, count(*)::int from callbacks group by 1 order by 1'), [
+    { verdict: 'quarantined', count: 2 },
+    { verdict: 'unmatched', count: 1 },
+  ])
+})

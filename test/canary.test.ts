@@ -418,7 +418,7 @@ async function keepUncompressed(sql: Sql): Promise<void> {
 async function openDatabaseKeys(sql: Sql): Promise<Needle[]> {
   const sealer = createSealer(sealKey)
   const { rows } = await sql('select name, sealed, seal_key_id from sealed_keys')
-  t.equal(rows.length, 2)
+  t.ok(rows.length >= 2)
   return rows.flatMap(({ name, sealed, seal_key_id }) =>
     formsOfBytes(`the key ${name}`, sealer.open(sealed, seal_key_id, databaseKeySeal(name))),
   )

@@ -35,7 +35,8 @@ const pauseMs = 500
 /**
  * Seals anew, under the current key, whatever is sealed under a previous one. Safe to kill at any moment and to run
  * again, beside a running service and beside another run: each batch is a transaction, each row is read under its lock,
- * and a row that somebody holds is left for the next round.
+ * and a row that somebody holds is left for the next round. The ThingSpace session is left out: under a key that is
+ * gone the service signs in anew.
  */
 export async function reseal(db: Database, options: ResealOptions): Promise<Resealed> {
   const { sealer, previousKeyIds } = options

@@ -18,7 +18,7 @@ import {
   type TargetState,
   type WorkingSet,
 } from '../../src/correlation/working-set.ts'
-import { comesBefore, type ProfileMessage, profileFrom } from '../../src/profiles/profile.ts'
+import { comesBefore, type Profile, type ProfileMessage, profileFrom } from '../../src/profiles/profile.ts'
 import type { Identifiers, Report } from '../../src/thingspace/read-callback.ts'
 import { holds } from '../fixtures/holds.ts'
 import { permutations } from '../fixtures/permutations.ts'
@@ -286,6 +286,60 @@ t.test('a poll that agrees with a callback, or comes before it, shows its source
   )
   const both = run([ids({ iccid: 'A' })], [poll, callback])
   t.match(both.profiles.get(profileKey(accountName, 'A')), { version: 2 }, 'the source is seen, so it is a new version')
+})
+
+t.test('whatever is seen of a profile makes a new version when it differs, and nothing else does', async t => {
+  const key = profileKey(accountName, 'A')
+  const facts = { ...nothing, addressUpdate: { status: 'S', code: '1', description: 'd' } }
+  const failed = () => run([], [arrive({ iccid: 'A' }, 'failed', { faultCode: 'F', faultMessage: 'f', facts })])
+  const changes = (differ: (profile: Profile) => Profile): boolean => {
+    const set = failed()
+    const state = set.profiles.get(key) ?? assert.fail()
+    const cause = { source: 'callback', sourceId: 'x' } as const
+    const changed = changeProfile(set, state, differ(state.profile ?? assert.fail()), activationOf(set), cause)
+    t.equal(state.version, changed ? 2 : 1)
+    return changed
+  }
+  const { evidence, addressUpdate } = failed().profiles.get(key)?.profile ?? assert.fail()
+  const seen: Partial<Profile>[] = [
+    { eid: 'x' },
+    { imei: 'x' },
+    { mdn: 'x' },
+    { msisdn: 'x' },
+    { state: 'x' },
+    { profileStatus: 'x' },
+    { profileRole: 'x' },
+    { servicePlan: 'x' },
+    { addressUpdate: null },
+    { addressUpdate: { status: 'S', code: '2', description: 'd' } },
+    { credentialCallbackId: 'x' },
+    { activationId: '2' },
+    { evidence: { ...evidence, successes: 1 } },
+    { evidence: { ...evidence, faults: 0, poll: { result: 'failed', at: '' } } },
+    { evidence: { ...evidence, fault: { code: 'G', message: 'f' } } },
+    { evidence: { ...evidence, fault: { code: 'F', message: 'g' } } },
+  ]
+  for (const differing of seen)
+    t.ok(
+      changes(profile => ({ ...profile, ...differing })),
+      JSON.stringify(differing),
+    )
+  const unseen: Partial<Profile>[] = [
+    {},
+    { evidence: { ...evidence, faults: 2, warnings: 1, warningFault: { code: 'E', message: null } } },
+    { lastWord: { submittedAt: at(9), activationId: '1', final: true, at: at(9), sourceId: 'x' } },
+  ]
+  for (const differing of unseen)
+    t.notOk(
+      changes(profile => ({ ...profile, ...differing })),
+      JSON.stringify(differing),
+    )
+  const turned = (value: object) => Object.fromEntries(Object.entries(value).toReversed())
+  const stored = { ...turned({ ...failed().profiles.get(key)?.profile }), addressUpdate: turned(addressUpdate ?? {}) }
+  t.notOk(
+    changes(() => stored as unknown as Profile),
+    'the order in which a database gives its keys',
+  )
 })
 
 t.test('before its activation is recorded a report changes its profile alone', async t => {

@@ -174,7 +174,7 @@ holds(
     const allowed = isVolatile(path) || (isKind(path) && lower(before) === lower(value) && before !== value)
     return (fingerprintOf(rewritten(other, fromStream(numbers))) === fingerprintOf(message)) === allowed
   }),
-  1_000,
+  600,
 )
 
 holds(

@@ -69,14 +69,8 @@ t.test('the message itself is not changed', async t => {
 })
 
 const secretName = fc.constantFrom(
-  'deviceCredential',
-  'DEVICECREDENTIALS',
-  'credential',
-  'Credentials',
-  'password',
-  'Passwd',
-  'SECRET',
-  'token',
+  ...['deviceCredential', 'DEVICECREDENTIALS', 'credential', 'Credentials', 'password', 'Passwd', 'SECRET', 'token'],
+  ...['accessToken', 'client_secret', 'api-key', 'PWD', 'passphrase', 'privateKey', 'user_name', 'Authorization'],
 )
 const canary = 'canary-which-is-secret'
 

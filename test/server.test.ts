@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import t from 'tap'
@@ -11,6 +11,8 @@ const sealKey = Buffer.alloc(32, 7).toString('base64')
 
 t.test('with nothing configured it starts, keeps what came through a kill, and leaves on SIGTERM', async t => {
   const dataDir = await mkdtemp(path.join(tmpdir(), 'server-test-'))
+  // Run by root, the database is another user's, who must pass through here.
+  await chmod(dataDir, 0o711)
   t.teardown(() => rm(dataDir, { recursive: true, force: true }))
   const env = { DATA_DIR: dataDir }
   const first = await startServerProcess(t, env)

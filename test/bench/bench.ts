@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
@@ -32,6 +32,7 @@ interface Row {
 }
 
 const dataDir = await mkdtemp(path.join(os.tmpdir(), 'bench-'))
+await chmod(dataDir, 0o711)
 const postgres = await startEmbeddedPostgres({ dataDir, log: () => undefined })
 const contestants: Contestant[] = []
 try {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp } from 'node:fs/promises'
+import { chmod, mkdtemp } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -41,6 +41,7 @@ async function onTestDatabase(t: Test) {
 
 t.test('with nothing configured it tells the whole story, and leaves nothing running', async t => {
   const dataDir = await mkdtemp(path.join(tmpdir(), 'demo-test-'))
+  await chmod(dataDir, 0o711)
   t.teardown(() => removeDataDirectory(dataDir))
   const { code, output, errors } = await runDemo(t, ['--once', '--seed', '42'], { DATA_DIR: dataDir })
   t.equal(errors, '')

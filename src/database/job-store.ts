@@ -40,11 +40,15 @@ export function openJobStore(options: DatabaseOptions): JobStore {
   }
 }
 
+/** What the library asks all the time is quick, so that its silence soon tells of a link that went dead. */
+const quickMs = 1_500
+
 /** On a client of our own: what the pool does by itself calls back, and takes our clients for plain ones. */
 async function query(pool: Pool, text: string, values?: unknown[]): Promise<{ rows: Row[] }> {
   const client = await pool.connect()
   try {
-    const answer = await client.query(text, values)
+    const quick = values === undefined ? {} : { values, query_timeout: quickMs }
+    const answer = await client.query({ text, ...quick })
     client.release()
     return answer
   } catch (error) {

@@ -1,0 +1,105 @@
+import { once } from 'node:events'
+import type { AddressInfo } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
+import pg from 'pg'
+import t, { type Test } from 'tap'
+import { until } from '../fixtures/carrier.ts'
+import { createTestDatabase } from '../fixtures/database.ts'
+import { device } from '../fixtures/make-callback.ts'
+import { account, startTestService, type TestService } from '../fixtures/service.ts'
+
+/** Milliseconds until a row of the inbox is taken, which only background work does. */
+async function inboxTakes({ sql }: Pick<TestService, 'sql'>, requestId: string): Promise<number> {
+  const started = Date.now()
+  await sql('insert into outgoing_activations (request_id, account_name, devices) values ($1, $2, $3)', [
+    requestId,
+    account,
+    JSON.stringify([{ deviceIds: [{ kind: 'iccid', id: device(1).iccid }] }]),
+  ])
+  await until(
+    () => sql('select taken_at from outgoing_activations where request_id = $1 and taken_at is not null', [requestId]),
+    rows => rows.length > 0,
+    20_000,
+  )
+  return Date.now() - started
+}
+
+t.test('background work goes on after its connections were ended, ten times in a row', async t => {
+  const service = await startTestService(t)
+  await inboxTakes(service, 'before-it')
+  for (let n = 0; n < 10; n += 1) {
+    await service.sql(
+      "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'thingspace background' and datname = current_database()",
+    )
+    await new Promise(resolve => setTimeout(resolve, 150))
+  }
+  const took = await inboxTakes(service, 'after-it')
+  t.ok(took < 5_000, `within ${took} ms`)
+})
+
+t.test('background work goes on when the database comes back, and when a link goes dead', async t => {
+  const direct = await createTestDatabase(t)
+  const link = await startLink(t, new URL(direct))
+  await startTestService(t, { DATABASE_URL: link.url })
+  const pool = new pg.Pool({ connectionString: direct, max: 1 })
+  t.teardown(() => pool.end())
+  const database = { sql: async (text: string, values?: unknown[]) => (await pool.query(text, values)).rows }
+  await inboxTakes(database, 'before-it')
+
+  link.refuse(true)
+  await new Promise(resolve => setTimeout(resolve, 4_000))
+  link.refuse(false)
+  const back = await inboxTakes(database, 'came-back')
+  t.ok(back < 5_000, `within ${back} ms`)
+
+  link.freeze()
+  const dead = await inboxTakes(database, 'went-dead')
+  t.ok(dead < 7_000, `within ${dead} ms of the moment the link went dead`)
+  link.refuse(true)
+})
+
+interface Link {
+  url: string
+  /** Ends every connection, and takes none. */
+  refuse(refuses: boolean): void
+  /** From now on nothing passes on the connections there are, and nobody is told. */
+  freeze(): void
+}
+
+async function startLink(t: Test, target: URL): Promise<Link> {
+  const open = new Set<[Socket, Socket]>()
+  let refuses = false
+  const server = createServer(near => {
+    if (refuses) return void near.destroy()
+    const far = connect(Number(target.port), target.hostname)
+    open.add([near, far])
+    near.pipe(far).pipe(near)
+    for (const socket of [near, far]) {
+      socket.on('error', () => undefined)
+      socket.on('close', () => [near, far].map(end => end.destroy()))
+    }
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    for (const [near, far] of open) [near, far].map(socket => socket.destroy())
+    server.close()
+  })
+  const url = new URL(target)
+  url.port = String((server.address() as AddressInfo).port)
+  return {
+    url: url.href,
+    refuse(now) {
+      refuses = now
+      if (now) for (const [near] of open) near.destroy()
+    },
+    freeze() {
+      for (const [near, far] of open) {
+        near.unpipe(far)
+        far.unpipe(near)
+        near.pause()
+        far.pause()
+      }
+    },
+  }
+}

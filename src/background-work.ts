@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto'
 import type { Logger } from 'pino'
-import { countOverdue, markOverdue } from './activations/mark-overdue.ts'
+import { markOverdue } from './activations/mark-overdue.ts'
 import { takeNext } from './activations/take-inbox.ts'
-import type { ExpectWithin } from './config.ts'
+import type { Config } from './config.ts'
 import type { JobStore } from './database/job-store.ts'
+import { driftKinds, findListenerDrift } from './listeners/find-listener-drift.ts'
 import { createJobs, type Job, type Jobs } from './operating/jobs.ts'
 import type { Metrics } from './operating/metrics.ts'
 import { askCarrier } from './polling/ask-carrier.ts'
@@ -12,17 +13,20 @@ import type { ThingSpaceClient } from './thingspace/client.ts'
 
 export interface BackgroundWorkOptions {
   store: JobStore
-  expectWithin: ExpectWithin
+  config: Pick<Config, 'expectWithin' | 'listeners' | 'migrate'>
+  /** null until the database was reached for the first time. */
+  listenersKey: () => Buffer | null
   /** null: no credentials for ThingSpace are configured, and it is asked nothing. */
   client: ThingSpaceClient | null
-  migrate: boolean
   metrics: Metrics
   log: Logger
 }
 
 /** Everything that is done without being asked, and how often. Each survives another replica doing the same. */
-export function createBackgroundWork({ store, expectWithin, client, metrics, ...rest }: BackgroundWorkOptions): Jobs {
+export function createBackgroundWork(options: BackgroundWorkOptions): Jobs {
+  const { store, config, client, metrics, log } = options
   const { db } = store
+  const { expectWithin, migrate } = config
   const holder = randomUUID()
   const jobs: Job[] = [
     {
@@ -37,7 +41,6 @@ export function createBackgroundWork({ store, expectWithin, client, metrics, ...
       everySeconds: 2,
       run: async isStopping => {
         while ((await markOverdue(db, isStopping)) > 0 && !isStopping());
-        metrics.overdue.set(await countOverdue(db))
       },
     },
     { name: 'unknown', everySeconds: 2, run: () => settleUnknown(db, expectWithin) },
@@ -45,19 +48,32 @@ export function createBackgroundWork({ store, expectWithin, client, metrics, ...
   ]
   if (client !== null) {
     const onPoll = (outcome: string) => metrics.polls.inc({ outcome })
-    jobs.push({
-      name: 'polling',
-      everySeconds: 2,
-      run: isStopping => askCarrier({ db, client, holder, isStopping, onPoll }),
-    })
+    jobs.push(
+      {
+        name: 'polling',
+        everySeconds: 2,
+        run: isStopping => askCarrier({ db, client, holder, isStopping, onPoll }),
+      },
+      { name: 'listeners', everySeconds: 900, run: () => measureDrift(options, client) },
+    )
   }
   return createJobs({
-    ...rest,
     store,
     jobs,
+    migrate,
+    log,
     onFailure: (job, error) => {
       metrics.jobFailures.inc({ job })
-      rest.log.warn({ err: error, job }, 'background work failed; it is tried again')
+      log.warn({ err: error, job }, 'background work failed; it is tried again')
     },
   })
+}
+
+async function measureDrift({ store, config, listenersKey, metrics }: BackgroundWorkOptions, client: ThingSpaceClient) {
+  const key = listenersKey()
+  const drift = await findListenerDrift(store.db, client, {
+    configured: config.listeners,
+    ...(key === null ? {} : { listenersKey: key }),
+  })
+  for (const kind of driftKinds) metrics.listenerDrift.set({ kind }, drift.filter(one => one.kind === kind).length)
 }

@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
+import { countOverdue } from './activations/mark-overdue.ts'
 import { createApp } from './app.ts'
 import { createBackgroundWork } from './background-work.ts'
 import { createChangeFeed } from './changes/change-feed.ts'
@@ -75,7 +76,11 @@ export async function startService(config: Config, log: Logger): Promise<Service
   const keys = () => (databaseKeys === null ? null : { sealer, fingerprintKey: databaseKeys.fingerprint })
   const listenersKey = () => databaseKeys?.listeners ?? null
   const callers = knowCallers({ config, databaseUrl: url, listenersKey, log })
-  const metrics = createMetrics(() => writer.depth(), callers.ageMs)
+  const metrics = createMetrics({
+    queueDepth: () => writer.depth(),
+    callersAgeMs: callers.ageMs,
+    countOverdue: () => countOverdue(asking),
+  })
   const writer = createCallbackWriter(receiving, {
     keys,
     onRetry: (refusal, error, callbacks) => {
@@ -105,8 +110,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
     leaving: leaving.signal,
     findProblems: async () => (closing ? ['shutting down'] : databaseProblems(asking)),
   })
-  const { expectWithin } = config
-  const background = createBackgroundWork({ store, expectWithin, client, migrate: config.migrate, metrics, log })
+  const background = createBackgroundWork({ store, config, listenersKey, client, metrics, log })
   const opened = openStore(asking, { migrate: config.migrate, log, isClosing: () => closing }).then(async () => {
     if (closing) return
     databaseKeys = await loadDatabaseKeys(asking, sealer)

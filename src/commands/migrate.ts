@@ -1,13 +1,14 @@
 import { readConfig } from '../config.ts'
+import { openJobStore } from '../database/job-store.ts'
 import { migrate } from '../database/migrate.ts'
-import { openDatabase } from '../database/pool.ts'
+import { migrateJobs } from '../operating/jobs.ts'
 
 const { databaseUrl } = readConfig(process.env)
 if (databaseUrl === null) {
   process.stderr.write('set DATABASE_URL: the embedded database is migrated whenever it starts\n')
   process.exit(1)
 }
-const db = openDatabase({
+const store = openJobStore({
   url: databaseUrl,
   name: 'thingspace migrate',
   connections: 2,
@@ -17,8 +18,9 @@ const db = openDatabase({
   onConnectionError: () => undefined,
 })
 try {
-  const steps = await migrate(db)
+  const steps = await migrate(store.db)
+  await migrateJobs(store)
   process.stdout.write(steps.length === 0 ? 'the schema is current\n' : `migrated: ${steps.join(', ')}\n`)
 } finally {
-  await db.destroy()
+  await store.db.destroy()
 }

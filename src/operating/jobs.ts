@@ -24,6 +24,7 @@ export interface JobsOptions {
   onFailure: (job: string, error: unknown) => void
 }
 
+/** A schema of its own: the library makes and migrates it by itself. */
 const schema = 'jobs'
 const stopWithinMs = 4_000
 const hour = 3_600
@@ -35,16 +36,7 @@ const hour = 3_600
 export function createJobs({ store, jobs, migrate, log, onFailure }: JobsOptions): Jobs {
   let stopping = false
   let started: Promise<void> = Promise.resolve()
-  const boss = new PgBoss({
-    db: { executeSql: (text, values) => store.executeSql(text, values) },
-    schema,
-    migrate,
-    createSchema: migrate,
-    schedule: false,
-    registerInstance: false,
-    superviseIntervalSeconds: 30,
-    maintenanceIntervalSeconds: 60,
-  })
+  const boss = openBoss(store, migrate)
   boss.on('error', error => log.warn({ err: error }, 'the job queue met an error'))
   boss.on('warning', ({ message }) => log.warn(message))
   store.onRecovery(() => void queueAll())
@@ -108,4 +100,25 @@ export function createJobs({ store, jobs, migrate, log, onFailure }: JobsOptions
       await boss.stop({ graceful: true, timeout: stopWithinMs })
     },
   }
+}
+
+/** For `npm run migrate`, where the service may not do it itself. */
+export async function migrateJobs(store: JobStore): Promise<void> {
+  const boss = openBoss(store, true)
+  boss.on('error', () => undefined)
+  await boss.start()
+  await boss.stop()
+}
+
+function openBoss(store: JobStore, migrate: boolean): PgBoss {
+  return new PgBoss({
+    db: { executeSql: (text, values) => store.executeSql(text, values) },
+    schema,
+    migrate,
+    createSchema: migrate,
+    schedule: false,
+    registerInstance: false,
+    superviseIntervalSeconds: 30,
+    maintenanceIntervalSeconds: 60,
+  })
 }

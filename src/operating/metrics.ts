@@ -9,13 +9,20 @@ export interface Metrics {
   batchSize: Histogram
   transactionSeconds: Histogram
   retries: Counter<'refusal'>
-  overdue: Gauge
+  listenerDrift: Gauge<'kind'>
   polls: Counter<'outcome'>
   carrierCalls: Counter<'call' | 'outcome'>
   jobFailures: Counter<'job'>
 }
 
-export function createMetrics(queueDepth: () => number, callersAgeMs: () => number): Metrics {
+export interface Measured {
+  queueDepth: () => number
+  callersAgeMs: () => number
+  /** Asked for every page of metrics: each replica tells the same. */
+  countOverdue: () => Promise<number>
+}
+
+export function createMetrics({ queueDepth, callersAgeMs, countOverdue }: Measured): Metrics {
   const registry = new Registry()
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
@@ -33,6 +40,18 @@ export function createMetrics(queueDepth: () => number, callersAgeMs: () => numb
     registers,
     collect() {
       this.set(callersAgeMs() / 1_000)
+    },
+  })
+  new Gauge({
+    name: 'thingspace_activations_overdue',
+    help: 'Activations with targets that have no final result although their time is up',
+    registers,
+    async collect() {
+      // The page has other things to tell when the database is away.
+      await countOverdue().then(
+        count => this.set(count),
+        () => this.reset(),
+      )
     },
   })
   return {
@@ -73,9 +92,10 @@ export function createMetrics(queueDepth: () => number, callersAgeMs: () => numb
       labelNames: ['refusal'],
       registers,
     }),
-    overdue: new Gauge({
-      name: 'thingspace_activations_overdue',
-      help: 'Activations with targets that have no final result although their time is up',
+    listenerDrift: new Gauge({
+      name: 'thingspace_listener_drift',
+      help: 'Listeners about which ThingSpace and this service differ, by how; told by the replica that looked last',
+      labelNames: ['kind'],
       registers,
     }),
     polls: new Counter({

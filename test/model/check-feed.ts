@@ -12,10 +12,12 @@ const settled = new Set(['succeeded', 'failed'])
  */
 export async function checkFeed(service: ModelService, { account, callbacks, activations }: Observed): Promise<void> {
   const changes = await service.sql('select * from changes where account_name = $1 order by id', [account])
-  const ids = new Set(callbacks.map(({ callbackId }) => callbackId))
+  const verdicts = new Map(callbacks.map(({ callbackId, verdict }) => [callbackId as string, verdict as string]))
   for (const change of changes) {
     if (change.source !== 'callback') continue
-    assert.ok(ids.has(change.callback_id), `change ${change.id} comes from a callback that is stored`)
+    const verdict = verdicts.get(change.callback_id)
+    assert.ok(verdict, `change ${change.id} comes from a callback that is stored`)
+    if (change.kind === 'result') assert.equal(verdict, 'applied', `change ${change.id} is what its callback did`)
   }
   for (const activation of activations.values()) {
     const { requestId } = activation

@@ -15,7 +15,7 @@ export interface Ledger {
   accounts: readonly string[]
   attempts: Attempt[]
   records: RecordAttempt[]
-  /** The database takes profiles in the state REFUSED since then. */
+  /** The database takes messages of the state REFUSED since then. */
   mendedAt: number | null
 }
 

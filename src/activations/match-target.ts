@@ -9,19 +9,29 @@ export interface AskedFor extends Identifiers {
 /**
  * The target that a message speaks of, or null. The most specific identifier that both name decides: ICCID, then EID,
  * then IMEI. So two profiles of one device stay apart, and a target asked for by EID + IMEI (consumer eSIM, where the
- * carrier makes the ICCID) still finds its message. Of several, the most specific match wins, then the first asked for.
+ * carrier makes the ICCID) still finds its message. Of several, the one asked for by just that identifier is meant.
+ *
+ * A message of a device (EID only) of which several profiles were asked for says nothing of any one of them: it is a
+ * result of its own, kept as an unrequested target ([DOC] suspend-device: "one final callback at the device level").
  *
  * Only what was asked for is compared, never what was learned since: else the order of arrival would decide.
  */
 export function matchTarget<T extends AskedFor>(targets: readonly T[], named: Identifiers): T | null {
+  const unrequestedKey = targetKey(unrequestedIdentifiers(named))
   let best: T | null = null
-  let bestRank = Number.POSITIVE_INFINITY
+  let bestRank = noMatch
+  let unrequested: T | null = null
   for (const target of targets) {
-    const rank = target.requested ? matchRank(target, named) : unrequestedRank(target, named)
-    const better = rank < bestRank || (rank === bestRank && best !== null && target.number < best.number)
-    if (rank !== noMatch && better) [best, bestRank] = [target, rank]
+    if (!target.requested) {
+      if (targetKey(target) === unrequestedKey) unrequested = target
+      continue
+    }
+    const rank = matchRank(target, named)
+    if (rank === noMatch || rank > bestRank) continue
+    best = rank === bestRank ? null : target
+    bestRank = rank
   }
-  return best
+  return best ?? unrequested
 }
 
 /** A device nobody asked for is told from others by its most specific identifier alone. */
@@ -42,12 +52,13 @@ const noMatch = Number.POSITIVE_INFINITY
 
 function matchRank(asked: Identifiers, named: Identifiers): number {
   if (asked.iccid !== null && named.iccid !== null) return asked.iccid === named.iccid ? 1 : noMatch
-  if (asked.eid !== null && named.eid !== null) return asked.eid === named.eid ? 2 : noMatch
-  if (asked.imei !== null && named.imei !== null) return sameImei(asked.imei, named.imei) ? 3 : noMatch
+  if (asked.eid !== null && named.eid !== null) {
+    if (asked.eid !== named.eid) return noMatch
+    return asked.iccid === null ? 2 : 3
+  }
+  if (asked.imei !== null && named.imei !== null) {
+    if (!sameImei(asked.imei, named.imei)) return noMatch
+    return asked.iccid === null && asked.eid === null ? 4 : 5
+  }
   return noMatch
-}
-
-/** Ranks behind every requested match. */
-function unrequestedRank(target: Identifiers, named: Identifiers): number {
-  return targetKey(target) === targetKey(unrequestedIdentifiers(named)) ? 4 : noMatch
 }

@@ -38,7 +38,8 @@ export function createCursors(key: () => Buffer | null): Cursors {
       const bytes = Buffer.from(cursor, 'base64url')
       const content = bytes.subarray(signatureBytes).toString()
       const signature = bytes.subarray(0, signatureBytes)
-      if (signature.length !== signatureBytes || !timingSafeEqual(signature, sign(content, listOf))) throw foreign(parameter)
+      if (signature.length !== signatureBytes || !timingSafeEqual(signature, sign(content, listOf)))
+        throw foreign(parameter)
       const [direction, ...position] = JSON.parse(content) as [number, ...CursorKey]
       return { direction: direction === 1 ? 'after' : 'before', key: position }
     },

@@ -43,10 +43,10 @@ t.test('the most specific identifier that both name decides', async t => {
     ['an IMEI and an EID: the EID wins', [asked(1, { imei }), asked(2, { eid: 'X' })], { eid: 'X', imei }, 2],
     ['the same IMEI in another EID', [asked(1, { eid: 'X', imei })], { eid: 'Y', imei }, null],
     [
-      'of several, the first asked for',
+      'a device of which several profiles were asked for: none of them',
       [asked(1, { iccid: 'A', eid: 'X' }), asked(2, { iccid: 'B', eid: 'X' })],
       { eid: 'X' },
-      1,
+      null,
     ],
     ['nothing in common', [asked(1, { iccid: 'A' })], { eid: 'X', imei }, null],
     ['no target', [], { iccid: 'A' }, null],

@@ -107,14 +107,23 @@ export function targetsOf(asked: readonly Identifiers[], stored: readonly Stored
   })
 }
 
-/** The most specific identifier that both name decides; nobody asked for a device that agrees with none. */
+/**
+ * The most specific identifier that both name decides; of several, the one asked for by just that. A device of which
+ * several profiles were asked for is none of them, and nobody asked for one that agrees with none.
+ */
 function whomItMeans(asked: readonly Identifiers[], named: Identifiers): Identifiers {
   for (const kind of ['iccid', 'eid', 'imei'] as const) {
-    const found = asked.find(target => decisive(target, named) === kind && target[kind] === named[kind])
-    if (found !== undefined) return found
+    const found = asked.filter(target => decisive(target, named) === kind && target[kind] === named[kind])
+    const [just = found[0]] = found.filter(target => mostSpecific(target) === kind)
+    if (just !== undefined && (found.length === 1 || mostSpecific(just) === kind)) return just
+    if (found.length > 0) break
   }
-  const kind = (['iccid', 'eid', 'imei'] as const).find(name => named[name] !== null) ?? 'imei'
+  const kind = mostSpecific(named)
   return { iccid: null, eid: null, imei: null, [kind]: named[kind] }
+}
+
+function mostSpecific(named: Identifiers): keyof Identifiers {
+  return (['iccid', 'eid', 'imei'] as const).find(name => named[name] !== null) ?? 'imei'
 }
 
 function decisive(target: Identifiers, named: Identifiers): keyof Identifiers | undefined {

@@ -14,7 +14,7 @@ import { account, startTestService, type TestService } from '../fixtures/service
 t.jobs = 3
 
 /** What stands before several replicas: each request goes to the next one. */
-async function startBalancer(t: Test, replicas: TestService[]): Promise<string> {
+async function startBalancer(t: Test, replicas: readonly TestService[]): Promise<string> {
   let n = 0
   const server = createServer((incoming, outgoing) => {
     const replica = replicas[n++ % replicas.length]?.url ?? ''
@@ -97,7 +97,7 @@ t.test(
     const replicas = [
       await startTestService(t, { DATABASE_URL: databaseUrl }),
       await startTestService(t, { DATABASE_URL: databaseUrl }),
-    ]
+    ] as const
     const url = await startBalancer(t, replicas)
     const registered = await listener('register', ...one, '--url', url)
     t.match(registered, { code: 0 })
@@ -124,16 +124,19 @@ t.test(
     await sleep(1_500)
     posting = false
     await Promise.all(posters)
-    t.strictSame([...statuses.keys()].sort(), ['current 200', 'previous 200'], JSON.stringify([...statuses]))
+    // A machine that is too busy to store one at once says 503; that is no refusal.
+    const answers = [...statuses.keys()].filter(key => !key.endsWith(' 503'))
+    t.strictSame(answers.sort(), ['current 200', 'previous 200'], JSON.stringify([...statuses]))
     const [after] = await listed()
     t.match(after, { username: 'another-name', url: before?.url ?? '' })
     t.not(after?.password, before?.password)
 
-    const [row] =
-      (await replicas[0]?.sql(
-        `select extract(epoch from accepted_until - now()) / 3600 as hours from listener_credentials where accepted_until is not null`,
-      )) ?? []
-    t.ok(Math.abs(Number(row?.hours) - 24) < 0.1, 'the old ones for 24 hours')
+    const [row] = await replicas[0].sql(`
+      select extract(epoch from max(accepted_until) - now()) / 3600 as hours,
+        extract(epoch from max(created_at)) * 1000 as accepted_at from listener_credentials`)
+    t.ok(Math.abs(Number(row.hours) - 24) < 0.1, 'the old ones for 24 hours')
+    const told = Date.parse(carrier.state().listeners[0]?.rotatedAt ?? '') - Number(row.accepted_at)
+    t.ok(told > 2_000, `ThingSpace was told ${Math.round(told)} ms after all replicas could see them`)
   },
 )
 

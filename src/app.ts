@@ -3,6 +3,7 @@ import fastifySwagger from '@fastify/swagger'
 import fastifySwaggerUi from '@fastify/swagger-ui'
 import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
+import { activationListRoute } from './activations/activation-list-route.ts'
 import { activationRoutes } from './activations/activation-routes.ts'
 import { targetRoutes } from './activations/target-routes.ts'
 import type { ChangeFeed } from './changes/change-feed.ts'
@@ -95,6 +96,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   })
   await app.register(activationRoutes, { db, expectWithin: config.expectWithin })
   await app.register(submitRoutes, { db, expectWithin: config.expectWithin, client, leaving })
+  await app.register(activationListRoute, { db, cursors })
   await app.register(targetRoutes, { db, cursors })
   await app.register(profileRoutes, { db, cursors })
   await app.register(credentialRoute, { db, keys })

@@ -1,0 +1,48 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import Type from 'typebox'
+import type { Database } from '../database/pool.ts'
+import { accessOf } from '../operating/access.ts'
+import type { Cursors } from '../operating/cursor.ts'
+import { ErrorReply } from '../operating/http-error.ts'
+import { Page, pageQuery } from '../operating/page.ts'
+import { ActivationStatus, ActivationView, activationView } from './activation-view.ts'
+import { findActivations } from './find-activation.ts'
+
+export interface ActivationListRouteOptions {
+  db: Database
+  cursors: Cursors
+}
+
+const Time = Type.Optional(Type.String({ format: 'date-time' }))
+
+export const activationListRoute: FastifyPluginAsyncTypebox<ActivationListRouteOptions> = async (app, options) => {
+  const { db, cursors } = options
+  app.get(
+    '/v1/activations',
+    {
+      config: { scope: 'read' },
+      schema: {
+        summary: 'Activations, newest first; ?overdue=true are those to look at',
+        tags: ['activations'],
+        querystring: Type.Object(
+          {
+            accountName: Type.Optional(Type.String({ minLength: 1, maxLength: 64 })),
+            operation: Type.Optional(Type.String({ minLength: 1, maxLength: 40 })),
+            status: Type.Optional(ActivationStatus),
+            overdue: Type.Optional(Type.Boolean()),
+            submittedAfter: Time,
+            submittedBefore: Time,
+            ...pageQuery,
+          },
+          { additionalProperties: false },
+        ),
+        response: { 200: Page(ActivationView), 400: ErrorReply, 401: ErrorReply, 403: ErrorReply },
+      },
+    },
+    async request => {
+      const { limit, cursor, ...filter } = request.query
+      const page = await findActivations(db, cursors, filter, accessOf(request).accounts, { limit, cursor })
+      return { items: page.rows.map(activationView), next: page.next, prev: page.prev }
+    },
+  )
+}

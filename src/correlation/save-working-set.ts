@@ -7,7 +7,7 @@ import { appendChanges } from './append-changes.ts'
 import type { ActivationState, ProfileState, TargetState, WorkingSet } from './working-set.ts'
 
 /**
- * Writes what was touched, in one round trip, changes last: their lock is held from there to the commit. A new profile
+ * Writes what was touched, changes last: their lock is held from there to the commit. A new profile
  * that another transaction made first breaks its key, and the work starts over.
  */
 export async function saveWorkingSet(db: Kysely<Tables>, set: WorkingSet): Promise<void> {

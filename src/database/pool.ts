@@ -34,7 +34,8 @@ export function openPool(options: DatabaseOptions): pg.Pool {
     idle_in_transaction_session_timeout: 5_000,
     // The server's own limit comes first; this one is for a link that no longer carries the server's answer.
     query_timeout: options.statementTimeoutMs + 1_000,
-    // Statements of one transaction that don't wait for each other are answered in one round trip.
+    // Queries of a plain connection need not wait for each other's answer. (Within a transaction Kysely sends them one
+    // after another all the same.)
     pipeline: true,
     // Every statement here finds its rows by key. Without statistics yet, or with old ones, the planner would sometimes
     // rather read whole tables: costs must not depend on how much is stored.

@@ -30,7 +30,7 @@ export interface StoredCallback {
 
 /**
  * One transaction for callbacks that arrived together: each is kept once, matched, applied, and its changes written.
- * Three round trips: lock, load, save. Returns one answer per callback, in the order given.
+ * Lock, load, save. Returns one answer per callback, in the order given.
  */
 export async function storeCallbacks(
   db: Kysely<Tables>,

@@ -98,6 +98,16 @@ t.test('without credentials for ThingSpace the variables that are missing are na
   t.match(answer, { status: 503, body: { errorMessage: /THINGSPACE_KEY, .*THINGSPACE_PASSWORD are not set/ } })
 })
 
+t.test('100 requests at once are all within the pace, and none waits', async t => {
+  const carrier = await startCarrier(t, { settings: { never: 1 } })
+  const service = await startSendingService(t, carrier)
+  const all = Array.from({ length: 100 }, (_, n) => service.call('POST', '/v1/activations', { body: requestFor(n) }))
+  t.strictSame(new Set((await Promise.all(all)).map(({ status }) => status)), new Set([202]))
+  const more = await service.call('POST', '/v1/activations', { body: requestFor(100) })
+  t.match(more, { status: 429, body: { errorMessage: /100 requests a minute/ } })
+  t.equal(asked(carrier, activatePath), 100)
+})
+
 t.test('10,000 devices are sent in one request', async t => {
   const carrier = await startCarrier(t, { settings: { never: 1 } })
   const service = await startSendingService(t, carrier)

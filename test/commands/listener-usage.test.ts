@@ -31,8 +31,10 @@ t.test('what can not be done is said in a sentence, wrong usage with another exi
     [['rotate', '--account', account], 1, /no listener of .* is registered: register one/],
     [['rotate', ...one], 1, /CarrierService of .* is not registered/],
   ]
-  for (const [args, code, stderr] of cases)
-    t.match(await listener(...args), { code, stderr, stdout: '' }, args.join(' '))
+  const results = await Promise.all(cases.map(([args]) => listener(...args)))
+  for (const [at, [args, code, stderr]] of cases.entries()) {
+    t.match(results[at], { code, stderr, stdout: '' }, args.join(' '))
+  }
   t.notMatch(printed(), /canary/)
   t.match(await listener('--help'), { code: 0, stdout: /clear-login-latch/ })
   const { THINGSPACE_SECRET: _, ...incomplete } = env

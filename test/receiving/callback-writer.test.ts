@@ -27,7 +27,7 @@ t.test('a row that somebody holds delays its own callbacks only', async t => {
   t.teardown(() => holder.end())
   await holder.query('begin')
   await holder.query('select * from profiles for update')
-  const held = service.callback(makeCallback({ requestId: 'held', ...device(0), state: 'SUSPEND' }))
+  const held = service.callback(makeCallback({ requestId: 'held', ...device(0), state: 'SUSPEND' }), { once: true })
   const free = Array.from({ length: 30 }, (_, n) => makeCallback({ requestId: `free-${n}`, ...device(n + 1) }))
   const answers = await Promise.all(free.map(callback => service.callback(callback)))
   t.strictSame(
@@ -56,7 +56,7 @@ t.test('while the database is away callbacks get 503 with Retry-After, and 200 w
   t.teardown(() => admin.end())
   await admin.query(`alter database ${name} allow_connections false`)
   await admin.query('select pg_terminate_backend(pid) from pg_stat_activity where datname = $1', [name])
-  const answer = await service.callback(makeCallback())
+  const answer = await service.callback(makeCallback(), { once: true })
   t.match(answer, { status: 503, body: { errorCode: '503', errorMessage: /send it again/ } })
   t.equal(answer.headers.get('retry-after'), '1')
   t.match(await service.get('/health/ready'), { status: 503, body: { errorMessage: /database can't be reached/ } })

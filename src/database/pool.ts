@@ -74,10 +74,10 @@ const mostNames = 300
 
 /** A statement with parameters gets a name, so that each connection parses it once. */
 function prepared(args: QueryArguments): QueryArguments {
-  const [text, values] = args as unknown as [unknown, unknown]
+  const [text, values, ...callback] = args as unknown as [unknown, unknown, ...unknown[]]
   if (typeof text !== 'string' || !Array.isArray(values) || values.length === 0) return args
   const name = names.get(text) ?? (names.size < mostNames ? `s${names.size}` : undefined)
   if (name === undefined) return args
   names.set(text, name)
-  return [{ name, text, values }] as unknown as QueryArguments
+  return [{ name, text, values }, ...callback] as unknown as QueryArguments
 }

@@ -1,0 +1,19 @@
+import t from 'tap'
+import { openPool } from '../../src/database/pool.ts'
+import { createTestDatabase } from '../fixtures/database.ts'
+
+t.test('a statement with parameters is answered whether it is asked with a promise or a callback', async t => {
+  const pool = openPool({
+    url: await createTestDatabase(t),
+    name: 'test',
+    connections: 1,
+    statementTimeoutMs: 5_000,
+    lockTimeoutMs: 5_000,
+    connectionTimeoutMs: 5_000,
+    onConnectionError: () => undefined,
+  })
+  t.teardown(() => pool.end())
+  for (const n of [1, 2]) {
+    t.strictSame((await pool.query('select $1::int as n', [n])).rows, [{ n }])
+  }
+})

@@ -35,6 +35,8 @@ export function createChangeFeed(db: Database, databaseUrl: string, log: Logger)
   let following: Promise<void> | null = null
   let timer: NodeJS.Timeout | undefined
   let stopListening: () => Promise<void> = async () => undefined
+  /** Something was committed, or may have been, since the last look. */
+  let stale = false
   const waiting = new Set<() => void>()
 
   /** Resolves when the feed was looked at by a look that began after the call: they share it, however many call. */
@@ -54,7 +56,14 @@ export function createChangeFeed(db: Database, databaseUrl: string, log: Logger)
     return following
   }
 
+  /** Nobody waits most of the time, and receiving need not pay for what nobody reads. */
+  function onNotice(): void {
+    stale = true
+    if (waiting.size > 0) lookAside()
+  }
+
   function lookAside(): void {
+    stale = false
     look().catch(error => log.warn({ err: error }, 'the feed of changes could not be read'))
   }
 
@@ -70,7 +79,18 @@ export function createChangeFeed(db: Database, databaseUrl: string, log: Logger)
       }
       if (grew) for (const wake of [...waiting]) wake()
       if (rows.length < atOnce) return
+      await skipWhatIsTooMuch()
     }
+  }
+
+  /** After a time without readers there may be more than is kept: who wants that is answered from the database. */
+  async function skipWhatIsTooMuch(): Promise<void> {
+    const { upTo } = await findChanges(db, end, {}, '*', 0)
+    if (upTo - end <= BigInt(kept)) return
+    newest = []
+    start = upTo
+    end = upTo
+    for (const wake of [...waiting]) wake()
   }
 
   return {
@@ -99,14 +119,15 @@ export function createChangeFeed(db: Database, databaseUrl: string, log: Logger)
         const over = setTimeout(wake, milliseconds)
         signal.addEventListener('abort', wake)
         waiting.add(wake)
+        if (stale) lookAside()
       })
     },
     async start() {
       const { upTo } = await findChanges(db, 0n, {}, '*', 0)
       start = upTo
       end = upTo
-      stopListening = await listenTo(databaseUrl, changesChannel, lookAside, log)
-      timer = setInterval(lookAside, lookEveryMs)
+      stopListening = await listenTo(databaseUrl, changesChannel, onNotice, log)
+      timer = setInterval(onNotice, lookEveryMs)
       timer.unref()
     },
     async stop() {

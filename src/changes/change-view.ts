@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import Type, { type Static } from 'typebox'
 import type { ChangesTable } from '../database/tables.ts'
 import type { Cursors } from '../operating/cursor.ts'
@@ -23,7 +24,12 @@ export const ChangeView = Type.Object(
 )
 export type ChangeView = Static<typeof ChangeView>
 
-export type ChangeRow = Omit<ChangesTable, 'id'> & { id: string }
+/** A row of the feed; the profile that a change left behind is for the history alone. */
+export type ChangeRow = Omit<ChangesTable, 'id' | 'profile'> & { id: string }
+
+export const changeColumns = sql.raw(
+  'id, at, kind, account_name, request_id, iccid, eid, was, becomes, callback_id, source',
+)
 
 /** Cursors of the feed are the same whatever filter a reader uses, so that it may change its filter on the way. */
 export const feedCursors = 'changes'

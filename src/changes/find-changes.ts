@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import type { Tables } from '../database/tables.ts'
 import type { Accounts } from '../operating/access.ts'
-import type { ChangeRow } from './change-view.ts'
+import { type ChangeRow, changeColumns } from './change-view.ts'
 
 export interface ChangeFilter {
   accountName?: string | undefined
@@ -28,7 +28,7 @@ export async function findChanges(
   const { rows } = await sql<ChangeRow & { head: string }>`
     with head as (select coalesce(max(id), 0) as head from changes)
     select c.*, head.head from head left join lateral (
-      select * from changes
+      select ${changeColumns} from changes
       where id > ${String(after)}
         and ${accounts === '*' ? sql`true` : sql`account_name = any(${accounts})`}
         and ${accountName === undefined ? sql`true` : sql`account_name = ${accountName}`}

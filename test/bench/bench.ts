@@ -71,7 +71,7 @@ try {
 
 function measure({ name, url }: Contestant, connections: number, run: string, time: number) {
   const label = `${name.replace(/\W+/g, '')}-${run}`
-  return sendLoad({ url, connections, seconds: time, run: label, requests: 'distinct', repeats: 0 })
+  return sendLoad({ url, connections, seconds: time, run: label, perRequest: 1, repeats: 0 })
 }
 
 /** Microseconds of processor time that bare Fastify needs to receive one callback of 1.3 kB. */

@@ -13,8 +13,8 @@ export interface LoadOrder {
   amount?: number
   /** Distinguishes the callbacks of one run from those of another. */
   run: string
-  /** How the requestIds are spread: each callback its own, or all of one. */
-  requests: 'distinct' | 'one'
+  /** How many callbacks share a requestId: 1, or as many as one bulk activation has targets. */
+  perRequest: number
   /** Of a hundred, how many are sent a second time. */
   repeats: number
 }
@@ -61,7 +61,7 @@ async function load(order: LoadOrder): Promise<LoadResult> {
 }
 
 /** 1.3 kB each, made from one text by putting identifiers in: making them must cost less than sending them. */
-function bodies({ run, requests, repeats }: LoadOrder): () => string {
+function bodies({ run, perRequest, repeats }: LoadOrder): () => string {
   const marks = { requestId: '~request~', iccid: '~iccid~', eid: '~eid~', imei: '~imei~' }
   const credentials = { username: 'listener-acct1', password: 'LISTENER-PASSWORD-PLACEHOLDER' }
   const parts = JSON.stringify({ ...makeCallback({ ...marks, ...credentials }), padding: 'x'.repeat(250) }).split('~')
@@ -70,7 +70,7 @@ function bodies({ run, requests, repeats }: LoadOrder): () => string {
   return () => {
     n += 1
     if (last !== '' && n % 100 < repeats) return last
-    const ids: Record<string, string> = { request: requests === 'one' ? run : `${run}-${n}`, ...device(n) }
+    const ids: Record<string, string> = { request: `${run}-${Math.floor((n - 1) / perRequest)}`, ...device(n) }
     last = parts.map((part, at) => (at % 2 === 1 ? ids[part] : part)).join('')
     return last
   }

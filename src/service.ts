@@ -8,6 +8,7 @@ import { createChangeFeed } from './changes/change-feed.ts'
 import { type Config, ConfigError, unprotected } from './config.ts'
 import { openJobStore } from './database/job-store.ts'
 import { openStore } from './database/open-store.ts'
+import { openPipelinedDatabase } from './database/pipeline.ts'
 import { openDatabase } from './database/pool.ts'
 import { databaseProblems } from './database/readiness.ts'
 import { knowCallers } from './known-callers.ts'
@@ -43,7 +44,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
   }
 
   // Pools of their own, so that receiving is never starved by queries, nor these by background work.
-  const receiving = openDatabase({
+  const receiving = openPipelinedDatabase({
     url,
     name: 'thingspace receiving',
     connections: 3,

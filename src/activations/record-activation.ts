@@ -98,6 +98,7 @@ function addTargets(set: WorkingSet, activation: ActivationState, request: Activ
     overdue: false,
     firstResultAt: null,
     settledAt: null,
+    isNew: true,
     touched: true,
   }))
   set.targets.set(activation.id, targets)

@@ -31,17 +31,16 @@ export async function appendChanges(db: Kysely<Tables>, changes: readonly Change
     source: change.source,
     profile: change.profile,
   }))
-  const locked = sql`select pg_advisory_xact_lock(${feedLock})`.execute(db)
+  // With it a hint for who waits: delivered at commit, and never relied upon.
+  const locked = sql`select pg_advisory_xact_lock(${sql.lit(feedLock)}), pg_notify(${changesChannel}, '')`.execute(db)
   const appended = sql`
     insert into changes (at, kind, account_name, request_id, iccid, eid, was, becomes, callback_id, source, profile)
     select at, kind, account_name, request_id, iccid, eid, was, becomes, callback_id, source, profile
     from ${rowsOf(
       rows,
-      `position integer, at timestamptz, kind text, account_name text, request_id text, iccid text, eid text, was jsonb,
-       becomes jsonb, callback_id uuid, source text, profile jsonb`,
+      `position integer, at timestamptz, kind text, account_name text, request_id text, iccid text, eid text, was json,
+       becomes json, callback_id uuid, source text, profile json`,
     )}
     order by position`.execute(db)
-  // A hint for who waits: delivered at commit, and never relied upon.
-  const announced = sql`select pg_notify(${changesChannel}, '')`.execute(db)
-  await together([locked, appended, announced])
+  await together([locked, appended])
 }

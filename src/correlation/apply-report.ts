@@ -16,6 +16,7 @@ import {
   type ActivationState,
   type Arrival,
   type ChangeValues,
+  type ProfileSnapshot,
   type ProfileState,
   profileKey,
   type TargetState,
@@ -135,7 +136,7 @@ export function changeProfile(
     becomes,
     callbackId: cause.source === 'callback' ? cause.sourceId : null,
     source: cause.source,
-    profile: { profile, changedAt: state.changedAt, confirmedAt: state.confirmedAt, version: state.version },
+    profile: snapshotOf(profile, state),
   })
   return true
 }
@@ -196,6 +197,7 @@ function addUnrequested(activation: ActivationState, targets: TargetState[], nam
     overdue: false,
     firstResultAt: null,
     settledAt: null,
+    isNew: true,
     touched: true,
   }
   targets.push(target)
@@ -248,6 +250,24 @@ function visible(profile: Profile): unknown[] {
     code,
     message,
   ]
+}
+
+/** For `asOf`. Its EID stands in the change itself. */
+function snapshotOf(
+  { eid: _, evidence, lastWord: __, ...facts }: Profile,
+  { changedAt, confirmedAt, version }: ProfileState,
+): ProfileSnapshot {
+  const { code, message } = faultOf(evidence)
+  return {
+    ...facts,
+    result: resultOf(evidence),
+    faultCode: code,
+    faultMessage: message,
+    source: sourceOf(evidence) ?? 'callback',
+    changedAt,
+    confirmedAt,
+    version,
+  }
 }
 
 /** What the feed tells of a profile. */

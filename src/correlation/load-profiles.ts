@@ -13,43 +13,57 @@ export interface ProfileName {
   iccid: string
 }
 
-/**
- * Locks the profiles that the reports name, and loads all messages of those where a report must be put in before
- * others that are known already. Locked after the activations and in one order, so that batches can't deadlock.
- */
-export async function loadProfiles(
-  db: Kysely<Tables>,
-  now: Date,
+/** The profiles that the reports name. */
+export function profileNamesOf(
   activations: ReadonlyMap<string, ActivationState>,
   arrivals: readonly Arrival[],
-): Promise<Map<string, ProfileState>> {
-  const coming = messagesByProfile(activations, arrivals)
-  const profiles = await lockProfiles(
-    db,
-    now,
-    [...coming.values()].map(({ name }) => name),
-  )
-  const late = [...coming].flatMap(([key, { name, messages }]) =>
-    anyComesBefore(messages, profiles.get(key)?.profile ?? null) ? [name] : [],
-  )
-  await loadMessagesOf(db, profiles, late)
-  return profiles
+): ProfileName[] {
+  return [...messagesByProfile(activations, arrivals).values()].map(({ name }) => name)
 }
 
+/** Loads all messages of those profiles where a report must be put in before others that are known already. */
+export async function loadLateProfiles(
+  db: Kysely<Tables>,
+  activations: ReadonlyMap<string, ActivationState>,
+  arrivals: readonly Arrival[],
+  profiles: ReadonlyMap<string, ProfileState>,
+): Promise<void> {
+  const late = [...messagesByProfile(activations, arrivals)].flatMap(([key, { name, messages }]) =>
+    anyComesBefore(messages, profiles.get(key)?.profile ?? null) ? [name] : [],
+  )
+  if (late.length > 0) await loadMessagesOf(db, profiles, late)
+}
+
+/**
+ * Locks profiles, after the activations and in one order, so that batches can't deadlock. One that is not known yet has
+ * nothing to lock: its key decides whose insert goes through.
+ */
 export async function lockProfiles(
   db: Kysely<Tables>,
   now: Date,
   names: readonly ProfileName[],
 ): Promise<Map<string, ProfileState>> {
-  const profiles = new Map<string, ProfileState>(
-    names.map(name => [profileKey(name.accountName, name.iccid), unknownProfile(name, now)]),
-  )
-  if (names.length === 0) return profiles
+  return profileStates(await lockProfileRows(db, names), names, now)
+}
+
+export async function lockProfileRows(db: Kysely<Tables>, names: readonly ProfileName[]): Promise<ProfilesTable[]> {
+  if (names.length === 0) return []
   const { rows } = await sql<ProfilesTable>`
     select p.* from ${rowsOf(names, '"accountName" text, iccid text')}
     join profiles p on p.iccid = r.iccid and p.account_name = r."accountName"
     order by p.iccid, p.account_name
     for update of p`.execute(db)
+  return rows
+}
+
+export function profileStates(
+  rows: readonly ProfilesTable[],
+  names: readonly ProfileName[],
+  now: Date,
+): Map<string, ProfileState> {
+  const profiles = new Map<string, ProfileState>(
+    names.map(name => [profileKey(name.accountName, name.iccid), unknownProfile(name, now)]),
+  )
   for (const row of rows) profiles.set(profileKey(row.account_name, row.iccid), profileState(row))
   return profiles
 }

@@ -1,14 +1,37 @@
-import { type Kysely, sql } from 'kysely'
+import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { Evidence } from '../activations/result.ts'
 import { rowsOf } from '../database/rows.ts'
 import type { Tables, TargetsTable } from '../database/tables.ts'
 import { imeiBase } from '../thingspace/identifiers.ts'
 import type { Arrival, TargetState } from './working-set.ts'
 
+/** An ICCID that a report names, with its request. */
+export interface NamedIccid {
+  accountName: string
+  requestId: string
+  iccid: string
+}
+
 /**
- * The targets that the reports could mean: those that share an identifier. No lock of their own: every writer of a
- * target holds its activation's row.
+ * The targets that were asked for by just these ICCIDs. No lock of their own: every writer of a target holds its
+ * activation's row.
  */
+export async function loadTargetsByIccid(db: Kysely<Tables>, named: readonly NamedIccid[]): Promise<TargetState[]> {
+  const distinct = [...new Map(named.map(name => [Object.values(name).join(' '), name])).values()]
+  if (distinct.length === 0) return []
+  return select(
+    db,
+    sql`(
+      with asked as materialized (
+        select a.id, r.iccid from ${rowsOf(distinct, '"accountName" text, "requestId" text, iccid text')}
+        join activations a on a.request_id = r."requestId" and a.account_name = r."accountName"
+        where a.recorded_at is not null
+      ) select * from asked
+    ) n join targets t on t.activation_id = n.id and t.iccid = n.iccid`,
+  )
+}
+
+/** The targets that the reports could mean: those that share an identifier. */
 export async function loadTargets(
   db: Kysely<Tables>,
   arrivals: readonly Arrival[],
@@ -20,22 +43,33 @@ export async function loadTargets(
     eid: report.identifiers.eid,
     imei: report.identifiers.imei === null ? null : imeiBase(report.identifiers.imei),
   }))
+  const targets = await select(
+    db,
+    sql`(
+      with wanted as materialized (select * from ${rowsOf(wanted, 'a bigint, iccid text, eid text, imei text')})
+      select t.activation_id, t.number from wanted w join targets t on t.activation_id = w.a and t.iccid = w.iccid
+      union
+      select t.activation_id, t.number from wanted w join targets t on t.activation_id = w.a and t.eid = w.eid
+      union
+      select t.activation_id, t.number from wanted w join targets t on t.activation_id = w.a and left(t.imei, 14) = w.imei
+    ) n join targets t on t.activation_id = n.activation_id and t.number = n.number`,
+  )
+  return byActivation(targets)
+}
+
+async function select(db: Kysely<Tables>, from: RawBuilder<unknown>): Promise<TargetState[]> {
   const { rows } = await sql<TargetsTable>`
-    with wanted as materialized (select * from ${rowsOf(wanted, 'a bigint, iccid text, eid text, imei text')})
-    select t.* from wanted w join targets t on t.activation_id = w.a and t.iccid = w.iccid
-    union
-    select t.* from wanted w join targets t on t.activation_id = w.a and t.eid = w.eid
-    union
-    select t.* from wanted w join targets t on t.activation_id = w.a and left(t.imei, 14) = w.imei
-    `.execute(db)
-  return byActivation(rows.map(targetState))
+    select t.activation_id, t.number, t.requested, t.eid, t.iccid, t.imei, t.learned_eid, t.learned_iccid,
+      t.learned_imei, t.evidence, t.callbacks, t.overdue, t.first_result_at, t.settled_at
+    from ${from}`.execute(db)
+  return rows.map(targetState)
 }
 
 export function byActivation(targets: readonly TargetState[]): Map<string, TargetState[]> {
   return Map.groupBy(targets, target => target.activationId)
 }
 
-export function targetState(row: TargetsTable): TargetState {
+function targetState(row: TargetsTable): TargetState {
   return {
     activationId: row.activation_id,
     number: row.number,
@@ -49,6 +83,7 @@ export function targetState(row: TargetsTable): TargetState {
     overdue: row.overdue,
     firstResultAt: row.first_result_at,
     settledAt: row.settled_at,
+    isNew: false,
     touched: false,
   }
 }

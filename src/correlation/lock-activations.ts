@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely'
 import type { ActivationStatus } from '../activations/activation-status.ts'
 import { rowsOf } from '../database/rows.ts'
 import type { ActivationsTable, Tables } from '../database/tables.ts'
+import { together } from '../database/together.ts'
 import type { ActivationState } from './working-set.ts'
 
 export interface RequestName {
@@ -15,8 +16,6 @@ export interface LockedActivations {
   activations: ActivationState[]
 }
 
-type LockedRow = Omit<ActivationsTable, 'id'> & { id: string; now: Date }
-
 /**
  * Makes and locks the shared row of each request. Recording an activation and receiving its callback both start here:
  * whoever comes second sees what the first one committed, so no pair can miss each other. Locked in one order, or two
@@ -24,16 +23,31 @@ type LockedRow = Omit<ActivationsTable, 'id'> & { id: string; now: Date }
  */
 export async function lockActivations(db: Kysely<Tables>, names: readonly RequestName[]): Promise<LockedActivations> {
   const distinct = [...new Map(names.map(name => [`${name.requestId} ${name.accountName}`, name])).values()]
-  if (distinct.length === 0) return { now: await databaseTime(db), activations: [] }
-  const { rows } = await sql<LockedRow>`
-    insert into activations as a (request_id, account_name, submitted_at)
-    select "requestId", "accountName", clock_timestamp()
-    from ${rowsOf(distinct, '"requestId" text, "accountName" text')}
-    order by 1, 2
-    on conflict (request_id, account_name) do update set version = a.version
-    returning a.*, clock_timestamp()::timestamptz(3) as now`.execute(db)
-  const now = new Date(Math.max(...rows.map(row => row.now.getTime())))
+  const [, rows, now] = await together([makeMissing(db, distinct), lockRows(db, distinct), databaseTime(db)])
   return { now, activations: rows.map(activationState) }
+}
+
+async function makeMissing(db: Kysely<Tables>, names: readonly RequestName[]): Promise<void> {
+  if (names.length === 0) return
+  await sql`
+    insert into activations (request_id, account_name, submitted_at)
+    select "requestId", "accountName", clock_timestamp()
+    from ${rowsOf(names, '"requestId" text, "accountName" text')}
+    where not exists (
+      select from activations a where a.request_id = r."requestId" and a.account_name = r."accountName"
+    )
+    order by 1, 2
+    on conflict (request_id, account_name) do nothing`.execute(db)
+}
+
+async function lockRows(db: Kysely<Tables>, names: readonly RequestName[]) {
+  if (names.length === 0) return []
+  const { rows } = await sql<Omit<ActivationsTable, 'id'> & { id: string }>`
+    select a.* from ${rowsOf(names, '"requestId" text, "accountName" text')}
+    join activations a on a.request_id = r."requestId" and a.account_name = r."accountName"
+    order by a.request_id, a.account_name
+    for update of a`.execute(db)
+  return rows
 }
 
 async function databaseTime(db: Kysely<Tables>): Promise<Date> {

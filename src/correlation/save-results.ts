@@ -34,6 +34,6 @@ export async function saveResults(db: Kysely<Tables>, results: readonly StoredRe
     from ${rowsOf(
       rows,
       `source_id uuid, ordinal smallint, source text, activation_id bigint, target_number integer, account_name text,
-       result text, fault_code text, fault_message text, eid text, iccid text, imei text, facts jsonb, at timestamptz`,
+       result text, fault_code text, fault_message text, eid text, iccid text, imei text, facts json, at timestamptz`,
     )}`.execute(db)
 }

@@ -11,9 +11,17 @@ import type { ActivationState, ProfileState, TargetState, WorkingSet } from './w
  * that another transaction made first breaks its key, and the work starts over.
  */
 export async function saveWorkingSet(db: Kysely<Tables>, set: WorkingSet): Promise<void> {
+  const targets = [...set.targets.values()].flat().filter(isTouched)
   const profiles = [...set.profiles.values()].filter(isTouched).flatMap(profileRow)
   await together([
-    saveTargets(db, [...set.targets.values()].flat().filter(isTouched)),
+    insertTargets(
+      db,
+      targets.filter(target => target.isNew),
+    ),
+    updateTargets(
+      db,
+      targets.filter(target => !target.isNew),
+    ),
     insertProfiles(
       db,
       profiles.filter(row => row.loaded_version === 0),
@@ -31,41 +39,60 @@ function isTouched({ touched }: { touched: boolean }): boolean {
   return touched
 }
 
-async function saveTargets(db: Kysely<Tables>, targets: readonly TargetState[]): Promise<void> {
+async function insertTargets(db: Kysely<Tables>, targets: readonly TargetState[]): Promise<void> {
   if (targets.length === 0) return
   const rows = targets.map(target => ({
-    activation_id: target.activationId,
-    number: target.number,
+    ...targetRow(target),
     requested: target.requested,
     eid: target.eid,
     iccid: target.iccid,
     imei: target.imei,
+  }))
+  await sql`
+    insert into targets (activation_id, number, requested, eid, iccid, imei, ${sql.raw(toldColumns)})
+    select activation_id, number, requested, eid, iccid, imei, ${sql.raw(toldColumns)} from ${rowsOf(
+      rows,
+      `requested boolean, eid text, iccid text, imei text, ${targetColumns}`,
+    )}`.execute(db)
+}
+
+async function updateTargets(db: Kysely<Tables>, targets: readonly TargetState[]): Promise<void> {
+  if (targets.length === 0) return
+  await sql`
+    update targets t set
+      learned_eid = r.learned_eid, learned_iccid = r.learned_iccid, learned_imei = r.learned_imei,
+      evidence = r.evidence, result = r.result, fault_code = r.fault_code, fault_message = r.fault_message,
+      source = r.source, callbacks = r.callbacks, overdue = r.overdue, first_result_at = r.first_result_at,
+      settled_at = r.settled_at
+    from ${rowsOf(targets.map(targetRow), targetColumns)}
+    where t.activation_id = r.activation_id and t.number = r.number`.execute(db)
+}
+
+const toldColumns = `learned_eid, learned_iccid, learned_imei, evidence, result, fault_code, fault_message, source,
+  callbacks, overdue, first_result_at, settled_at`
+const targetColumns = `activation_id bigint, number integer, learned_eid text, learned_iccid text, learned_imei text,
+  evidence json, result text, fault_code text, fault_message text, source text, callbacks integer, overdue boolean,
+  first_result_at timestamptz, settled_at timestamptz`
+
+/** What messages have told of a target, and its name. */
+function targetRow(target: TargetState) {
+  const fault = faultOf(target.evidence)
+  return {
+    activation_id: target.activationId,
+    number: target.number,
     learned_eid: target.learned.eid,
     learned_iccid: target.learned.iccid,
     learned_imei: target.learned.imei,
     evidence: target.evidence,
     result: resultOf(target.evidence),
-    fault_code: faultOf(target.evidence).code,
-    fault_message: faultOf(target.evidence).message,
+    fault_code: fault.code,
+    fault_message: fault.message,
     source: sourceOf(target.evidence),
     callbacks: target.callbacks,
     overdue: target.overdue,
     first_result_at: target.firstResultAt,
     settled_at: target.settledAt,
-  }))
-  await sql`
-    insert into targets select * from ${rowsOf(
-      rows,
-      `activation_id bigint, number integer, requested boolean, eid text, iccid text, imei text, learned_eid text,
-       learned_iccid text, learned_imei text, evidence jsonb, result text, fault_code text, fault_message text,
-       source text, callbacks integer, overdue boolean, first_result_at timestamptz, settled_at timestamptz`,
-    )}
-    on conflict (activation_id, number) do update set
-      learned_eid = excluded.learned_eid, learned_iccid = excluded.learned_iccid,
-      learned_imei = excluded.learned_imei, evidence = excluded.evidence, result = excluded.result,
-      fault_code = excluded.fault_code, fault_message = excluded.fault_message, source = excluded.source,
-      callbacks = excluded.callbacks, overdue = excluded.overdue, first_result_at = excluded.first_result_at,
-      settled_at = excluded.settled_at`.execute(db)
+  }
 }
 
 function profileRow({ profile, ...state }: ProfileState) {
@@ -103,8 +130,8 @@ function profileRow({ profile, ...state }: ProfileState) {
 }
 
 const profileColumns = `iccid text, account_name text, eid text, imei text, mdn text, msisdn text, state text,
-  profile_status text, profile_role text, service_plan text, address_update jsonb, credential_callback_id uuid,
-  activation_id bigint, evidence jsonb, result text, fault_code text, fault_message text, source text,
+  profile_status text, profile_role text, service_plan text, address_update json, credential_callback_id uuid,
+  activation_id bigint, evidence json, result text, fault_code text, fault_message text, source text,
   spoken_submitted_at timestamptz, spoken_final boolean, spoken_at timestamptz, spoken_by uuid,
   changed_at timestamptz, confirmed_at timestamptz, version integer`
 

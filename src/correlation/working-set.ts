@@ -1,6 +1,6 @@
 import type { ActivationStatus, Counts } from '../activations/activation-status.ts'
 import type { AskedFor } from '../activations/match-target.ts'
-import type { Evidence, Source } from '../activations/result.ts'
+import type { Evidence, Result, Source } from '../activations/result.ts'
 import type { Profile, ProfileMessage } from '../profiles/profile.ts'
 import type { Identifiers, Report } from '../thingspace/read-callback.ts'
 
@@ -43,6 +43,8 @@ export interface TargetState extends AskedFor {
   overdue: boolean
   firstResultAt: Date | null
   settledAt: Date | null
+  /** Not in the database yet. */
+  isNew: boolean
   touched: boolean
 }
 
@@ -89,8 +91,12 @@ export interface Change {
 
 export type ChangeValues = { [name: string]: string | boolean | null }
 
-export interface ProfileSnapshot {
-  profile: Profile
+/** All that is shown of a profile, as it was after a change. */
+export interface ProfileSnapshot extends Omit<Profile, 'eid' | 'evidence' | 'lastWord'> {
+  result: Result
+  faultCode: string | null
+  faultMessage: string | null
+  source: Source
   changedAt: Date
   confirmedAt: Date
   version: number

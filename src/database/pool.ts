@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
 import type { Tables } from './tables.ts'
@@ -54,7 +55,10 @@ export function openPool(options: DatabaseOptions): pg.Pool {
  * later query on it times out too (node-postgres #3399).
  */
 class MortalClient extends pg.Client {
+  #corked = false
+
   override query: pg.Client['query'] = ((...args: Parameters<pg.Client['query']>) => {
+    this.#cork()
     const answer = super.query(...prepared(args)) as unknown
     if (answer instanceof Promise) answer.catch(error => this.#dieOfTimeout(error))
     return answer
@@ -62,8 +66,23 @@ class MortalClient extends pg.Client {
 
   #dieOfTimeout(error: unknown): void {
     if (!(error instanceof Error) || error.message !== 'Query read timeout') return
-    const { connection } = this as unknown as { connection: { stream: { destroy(): void } } }
-    connection.stream.destroy()
+    this.#stream().destroy()
+  }
+
+  /** Statements that are sent in one go leave in one write. */
+  #cork(): void {
+    if (this.#corked) return
+    const stream = this.#stream()
+    this.#corked = true
+    stream.cork()
+    process.nextTick(() => {
+      this.#corked = false
+      stream.uncork()
+    })
+  }
+
+  #stream(): Socket {
+    return (this as unknown as { connection: { stream: Socket } }).connection.stream
   }
 }
 

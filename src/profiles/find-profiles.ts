@@ -4,7 +4,10 @@ import type { Accounts } from '../operating/access.ts'
 import { type IdentifierKind, imeiBase } from '../thingspace/identifiers.ts'
 
 /** A profile with the names of the activation that spoke of it last. */
-export type FoundProfile = ProfilesTable & { request_id: string; operation: string }
+export type FoundProfile = Omit<ProfilesTable, 'evidence' | `spoken_${string}`> & {
+  request_id: string
+  operation: string
+}
 
 /**
  * All profiles of the device that an identifier names: those that share its EID, without EID its IMEI, without both

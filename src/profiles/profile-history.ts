@@ -1,6 +1,5 @@
 import { type Kysely, sql } from 'kysely'
-import { faultOf, resultOf, sourceOf } from '../activations/result.ts'
-import type { ChangeRow } from '../changes/change-view.ts'
+import { type ChangeRow, changeColumns } from '../changes/change-view.ts'
 import type { ProfileSnapshot } from '../correlation/working-set.ts'
 import type { Tables } from '../database/tables.ts'
 import type { Accounts } from '../operating/access.ts'
@@ -22,7 +21,7 @@ export function findHistory(
     keyOf: row => [row.id],
     find: async (condition, order, limit) => {
       const { rows } = await sql<ChangeRow>`
-        select * from changes
+        select ${changeColumns} from changes
         where iccid = ${iccid} and account_name = ${accountName} and kind = 'profile' and ${condition}
         order by ${order} limit ${limit}`.execute(db)
       return rows
@@ -40,12 +39,13 @@ export async function findProfileAsOf(
   const visible = accounts === '*' ? sql`true` : sql`c.account_name = any(${accounts})`
   const { rows } = await sql<{
     account_name: string
+    eid: string | null
     snapshot: ProfileSnapshot
     request_id: string
     operation: string
   }>`
-    select c.account_name, c.profile as snapshot, a.request_id, a.operation
-    from changes c join activations a on a.id = (c.profile #>> '{profile,activationId}')::bigint
+    select c.account_name, c.eid, c.profile as snapshot, a.request_id, a.operation
+    from changes c join activations a on a.id = (c.profile #>> '{activationId}')::bigint
     where c.iccid = ${iccid} and c.kind = 'profile' and c.at <= ${asOf} and ${visible}
     order by c.id desc limit 1`.execute(db)
   const [row] = rows
@@ -54,36 +54,30 @@ export async function findProfileAsOf(
 
 function restore(
   iccid: string,
-  row: { account_name: string; snapshot: ProfileSnapshot; request_id: string; operation: string },
+  row: { account_name: string; eid: string | null; snapshot: ProfileSnapshot; request_id: string; operation: string },
 ): FoundProfile {
-  const { profile, changedAt, confirmedAt, version } = row.snapshot
-  const { lastWord, evidence } = profile
+  const { snapshot } = row
   return {
     iccid,
     account_name: row.account_name,
-    eid: profile.eid,
-    imei: profile.imei,
-    mdn: profile.mdn,
-    msisdn: profile.msisdn,
-    state: profile.state,
-    profile_status: profile.profileStatus,
-    profile_role: profile.profileRole,
-    service_plan: profile.servicePlan,
-    address_update: profile.addressUpdate,
-    credential_callback_id: profile.credentialCallbackId,
-    activation_id: profile.activationId,
-    evidence,
-    result: resultOf(evidence),
-    fault_code: faultOf(evidence).code,
-    fault_message: faultOf(evidence).message,
-    source: sourceOf(evidence) ?? 'callback',
-    spoken_submitted_at: new Date(lastWord.submittedAt),
-    spoken_final: lastWord.final,
-    spoken_at: new Date(lastWord.at),
-    spoken_by: lastWord.sourceId,
-    changed_at: new Date(changedAt),
-    confirmed_at: new Date(confirmedAt),
-    version,
+    eid: row.eid,
+    imei: snapshot.imei,
+    mdn: snapshot.mdn,
+    msisdn: snapshot.msisdn,
+    state: snapshot.state,
+    profile_status: snapshot.profileStatus,
+    profile_role: snapshot.profileRole,
+    service_plan: snapshot.servicePlan,
+    address_update: snapshot.addressUpdate,
+    credential_callback_id: snapshot.credentialCallbackId,
+    activation_id: snapshot.activationId,
+    result: snapshot.result,
+    fault_code: snapshot.faultCode,
+    fault_message: snapshot.faultMessage,
+    source: snapshot.source,
+    changed_at: new Date(snapshot.changedAt),
+    confirmed_at: new Date(snapshot.confirmedAt),
+    version: snapshot.version,
     request_id: row.request_id,
     operation: row.operation,
   }

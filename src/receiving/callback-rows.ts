@@ -1,5 +1,4 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely'
-import type { ActivationState } from '../correlation/working-set.ts'
 import { rowsOf } from '../database/rows.ts'
 import type { Tables } from '../database/tables.ts'
 import type { IncomingCallback } from './incoming-callback.ts'
@@ -18,16 +17,18 @@ export interface NewCallback {
 export async function findStored(
   db: Kysely<Tables>,
   callbacks: readonly IncomingCallback[],
-  activationOf: (callback: IncomingCallback) => ActivationState | null,
 ): Promise<Map<string, string>> {
-  const wanted = callbacks.flatMap(callback => {
-    const activation = activationOf(callback)
-    return activation === null ? [] : [{ a: activation.id, f: callback.fingerprint }]
-  })
+  const wanted = callbacks.flatMap(({ accountName, fingerprint, reading: { requestId } }) =>
+    requestId === null ? [] : [{ accountName, requestId, fingerprint }],
+  )
   if (wanted.length === 0) return new Map()
   const { rows } = await sql<{ id: string; fingerprint: string }>`
-    select c.id, c.fingerprint from ${rowsOf(wanted, 'a bigint, f uuid')}
-    join callbacks c on c.activation_id = r.a and c.fingerprint = r.f`.execute(db)
+    with wanted as materialized (
+      select a.id, r.fingerprint from ${rowsOf(wanted, '"accountName" text, "requestId" text, fingerprint uuid')}
+      join activations a on a.request_id = r."requestId" and a.account_name = r."accountName"
+    )
+    select c.id, c.fingerprint from wanted w
+    join callbacks c on c.activation_id = w.id and c.fingerprint = w.fingerprint`.execute(db)
   return new Map(rows.map(row => [row.fingerprint, row.id]))
 }
 
@@ -81,7 +82,7 @@ function selectNew(rows: readonly NewCallback[], now: Date): RawBuilder<unknown>
   return sql`select * from ${rowsOf(
     values,
     `id uuid, account_name text, service_name text, activation_id bigint, fingerprint uuid, verdict text, reason text,
-     received_at timestamptz, last_seen_at timestamptz, times_seen integer, highest_callback_count integer, body text,
+     received_at timestamptz, last_seen_at timestamptz, times_seen integer, highest_callback_count integer, body jsontext,
      sealed bytea, seal_key_id text`,
   )} order by fingerprint`
 }

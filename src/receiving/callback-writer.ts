@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely'
 import { findHeld } from '../correlation/find-held.ts'
 import type { ProfileName } from '../correlation/load-profiles.ts'
 import type { RequestName } from '../correlation/lock-activations.ts'
-import type { Database } from '../database/pool.ts'
+import type { PipelinedDatabase } from '../database/pipeline.ts'
 import { type Refusal, refusalOf, sqlState } from '../database/refusal.ts'
 import type { Tables } from '../database/tables.ts'
 import {
@@ -52,6 +52,8 @@ export interface WriterOptions {
 interface Waiting {
   message: Authentic
   prepared: IncomingCallback | null
+  /** Its account and request; null while it is not prepared, or names none. */
+  request: string | null
   givenUp: boolean
   answered: boolean
   /** Its transaction waited too long for a lock: before the next try it is asked whether its rows are free. */
@@ -67,9 +69,11 @@ const heldPauseMs = 100
  * cost of a commit is divided by as many as wait. One that the database refuses is found by halving its batch, and
  * quarantined; its neighbours are stored.
  */
-export function createCallbackWriter(db: Database, options: WriterOptions): CallbackWriter {
+export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptions): CallbackWriter {
   const { keys, transactions = 2, batch: largestBatch = 256, queue: longestQueue = 5_000, patienceMs = 1_800 } = options
   const waiting: Waiting[] = []
+  /** Requests whose row a transaction of ours holds or waits for. */
+  const busy = new Set<string>()
   const whenDrained: (() => void)[] = []
   let inTransaction = 0
   let inHand = 0
@@ -81,6 +85,7 @@ export function createCallbackWriter(db: Database, options: WriterOptions): Call
       const entry: Waiting = {
         message,
         prepared: null,
+        request: null,
         givenUp: false,
         answered: false,
         suspect: false,
@@ -101,27 +106,59 @@ export function createCallbackWriter(db: Database, options: WriterOptions): Call
         clearTimeout(timer)
         reject(error)
       }
+      prepare(entry)
       waiting.push(entry)
-      work()
+      // All that wait before it are held up by what is busy, or they would have been taken.
+      if (entry.request === null || !busy.has(entry.request)) work()
     })
+  }
+
+  function prepare(entry: Waiting): void {
+    const known = keys()
+    if (known === null) return
+    try {
+      entry.prepared = prepareCallback(entry.message, known)
+    } catch {
+      // Tried again, and quarantined, where its batch is written.
+      return
+    }
+    const { requestId } = entry.prepared.reading
+    entry.request = requestId === null ? null : `${requestId} ${entry.message.accountName}`
   }
 
   function work(): void {
     while (inTransaction < transactions && waiting.length > 0) {
-      const batch = waiting.splice(0, largestBatch).filter(entry => !entry.givenUp)
-      if (batch.length === 0) {
-        tellDrained()
-        continue
-      }
+      const batch = takeBatch()
+      if (batch.length === 0) break
       inTransaction += 1
       inHand += batch.length
+      const requests = new Set(batch.flatMap(({ request }) => request ?? []))
+      for (const request of requests) busy.add(request)
       void writeBatch(batch).finally(() => {
         inTransaction -= 1
         inHand -= batch.length
+        for (const request of requests) busy.delete(request)
         work()
-        tellDrained()
       })
     }
+    tellDrained()
+  }
+
+  /**
+   * The oldest that wait, without those of a request that is being written: a transaction would only wait for that
+   * row, and meanwhile as many more callbacks of a bulk activation come to share the next one.
+   */
+  function takeBatch(): Waiting[] {
+    const batch: Waiting[] = []
+    const left: Waiting[] = []
+    for (const entry of waiting) {
+      if (entry.givenUp) continue
+      const free = entry.request === null || !busy.has(entry.request)
+      if (free && batch.length < largestBatch) batch.push(entry)
+      else left.push(entry)
+    }
+    waiting.splice(0, waiting.length, ...left)
+    return batch
   }
 
   function tellDrained(): void {
@@ -153,7 +190,7 @@ export function createCallbackWriter(db: Database, options: WriterOptions): Call
       return entry.prepared
     })
     const started = performance.now()
-    const stored = await db.transaction().execute(trx => storeCallbacks(trx, incoming))
+    const stored = await db.transaction(trx => storeCallbacks(trx, incoming))
     options.onCommit?.(incoming.length, (performance.now() - started) / 1_000)
     return stored
   }
@@ -181,14 +218,13 @@ export function createCallbackWriter(db: Database, options: WriterOptions): Call
    * others are returned, so that they can go on.
    */
   async function setHeldAside(batch: readonly Waiting[]): Promise<Waiting[]> {
-    const isHeld = await db.transaction().execute(trx => findHeldCallbacks(trx, batch))
+    const isHeld = await db.transaction(async trx => ({ written: findHeldCallbacks(trx, batch) }))
     const [held, free] = [batch.filter(isHeld), batch.filter(entry => !isHeld(entry))]
     setAside += held.length
     setTimeout(() => {
       setAside -= held.length
       waiting.push(...held)
       work()
-      tellDrained()
     }, heldPauseMs)
     return free
   }

@@ -1,10 +1,13 @@
 import type { Kysely } from 'kysely'
 import { applyReport } from '../correlation/apply-report.ts'
-import { loadWorkingSet } from '../correlation/load-working-set.ts'
+import { lockProfileRows, profileStates } from '../correlation/load-profiles.ts'
+import { loadTargetsByIccid, type NamedIccid } from '../correlation/load-targets.ts'
+import { completeWorkingSet } from '../correlation/load-working-set.ts'
 import { lockActivations } from '../correlation/lock-activations.ts'
 import { type StoredResult, saveResults } from '../correlation/save-results.ts'
 import { saveWorkingSet } from '../correlation/save-working-set.ts'
 import type { ActivationState } from '../correlation/working-set.ts'
+import type { Written } from '../database/pipeline.ts'
 import type { Tables } from '../database/tables.ts'
 import { together } from '../database/together.ts'
 import { fieldsWithUnknownValue } from '../thingspace/known-values.ts'
@@ -29,22 +32,16 @@ export interface StoredCallback {
 }
 
 /**
- * One transaction for callbacks that arrived together: each is kept once, matched, applied, and its changes written.
- * Lock, load, save. Returns one answer per callback, in the order given.
+ * The work of one transaction for callbacks that arrived together: each is kept once, matched, applied, and its changes
+ * written. Lock and load, apply, save: mostly two round trips. Brings one answer per callback, in the order given.
  */
 export async function storeCallbacks(
   db: Kysely<Tables>,
   incoming: readonly IncomingCallback[],
-): Promise<StoredCallback[]> {
+): Promise<Written<StoredCallback[]>> {
   const deliveries = Map.groupBy(incoming, callback => callback.fingerprint)
   const distinct = [...deliveries.values()].flatMap(([first]) => first ?? [])
-  const { now, activations } = await lockActivations(db, requestsOf(distinct))
-  const activationOf = activationsByName(activations)
-  const arrivals = new Map(distinct.map(callback => [callback.id, arrivalsOf(callback, activationOf(callback), now)]))
-  const [stored, set] = await together([
-    findStored(db, distinct, activationOf),
-    loadWorkingSet(db, now, activations, [...arrivals.values()].flat()),
-  ])
+  const { activationOf, arrivals, stored, set } = await lockAndLoad(db, distinct)
 
   const results: StoredResult[] = []
   const rows = distinct
@@ -64,25 +61,53 @@ export async function storeCallbacks(
         ...countDeliveries(deliveries.get(callback.fingerprint) ?? []),
       }
     })
-  const [nameless] = await together([
-    insertNameless(db, rows.filter(isNameless), now),
+  const saved = together([
+    insertNameless(db, rows.filter(isNameless), set.now),
     insertCallbacks(
       db,
       rows.filter(row => !isNameless(row)),
-      now,
+      set.now,
     ),
-    countRepeats(db, repeatsOf(deliveries, stored), now),
+    countRepeats(db, repeatsOf(deliveries, stored), set.now),
     saveResults(db, results),
     saveWorkingSet(db, set),
   ])
 
   const verdicts = new Map(rows.map(({ callback, verdict }) => [callback.id, verdict]))
-  return incoming.map(({ id, fingerprint, reading }) => {
-    const callbackId =
-      stored.get(fingerprint) ?? nameless.get(fingerprint) ?? deliveries.get(fingerprint)?.[0]?.id ?? id
-    const verdict = callbackId === id ? (verdicts.get(id) ?? 'repeated') : 'repeated'
-    return { callbackId, verdict, unknownFields: verdict === 'repeated' ? [] : unknownFieldsOf(reading) }
+  const written = saved.then(([nameless]) =>
+    incoming.map(({ id, fingerprint, reading }): StoredCallback => {
+      const callbackId =
+        stored.get(fingerprint) ?? nameless.get(fingerprint) ?? deliveries.get(fingerprint)?.[0]?.id ?? id
+      const verdict = callbackId === id ? (verdicts.get(id) ?? 'repeated') : 'repeated'
+      return { callbackId, verdict, unknownFields: verdict === 'repeated' ? [] : unknownFieldsOf(reading) }
+    }),
+  )
+  return { written }
+}
+
+/** What is known of everything that these callbacks name, under lock. Asked for in one round trip where that is enough. */
+async function lockAndLoad(db: Kysely<Tables>, callbacks: readonly IncomingCallback[]) {
+  const named = callbacks.flatMap(namedIccids)
+  const [{ now, activations }, stored, targets, profileRows] = await together([
+    lockActivations(db, requestsOf(callbacks)),
+    findStored(db, callbacks),
+    loadTargetsByIccid(db, named),
+    lockProfileRows(db, named),
+  ])
+  const activationOf = activationsByName(activations)
+  const arrivals = new Map(callbacks.map(callback => [callback.id, arrivalsOf(callback, activationOf(callback), now)]))
+  const set = await completeWorkingSet(db, now, activations, [...arrivals.values()].flat(), {
+    targets,
+    profiles: profileStates(profileRows, named, now),
   })
+  return { activationOf, arrivals, stored, set }
+}
+
+function namedIccids({ accountName, reading }: IncomingCallback): NamedIccid[] {
+  if (reading.kind !== 'reports') return []
+  return reading.reports.flatMap(({ identifiers: { iccid } }) =>
+    iccid === null ? [] : [{ accountName, requestId: reading.requestId, iccid }],
+  )
 }
 
 function unknownFieldsOf(reading: Reading): string[] {

@@ -103,6 +103,7 @@ function record(set: WorkingSet, asked: readonly Identifiers[]): void {
       overdue: false,
       firstResultAt: null,
       settledAt: null,
+      isNew: false,
       touched: true,
     }),
   )

@@ -1,0 +1,111 @@
+import {
+  type CompiledQuery,
+  type DatabaseConnection,
+  type Dialect,
+  type Driver,
+  Kysely,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  type QueryResult,
+  sql,
+} from 'kysely'
+import type pg from 'pg'
+import { type DatabaseOptions, openPool } from './pool.ts'
+import type { Tables } from './tables.ts'
+import { together } from './together.ts'
+
+/** What the last statements of a transaction will come to: they are on their way, and not waited for. */
+export interface Written<T> {
+  written: Promise<T>
+}
+
+export interface PipelinedDatabase {
+  /**
+   * One transaction, in as few round trips as its work has steps: a statement is sent without waiting for those before
+   * it, and the commit goes out behind the last ones. Resolves once that is committed; else nothing of it took effect,
+   * unless the link broke on the commit.
+   */
+  transaction<T>(work: (db: Kysely<Tables>) => Promise<Written<T>>): Promise<T>
+  destroy(): Promise<void>
+}
+
+/** Kysely's own transactions wait for the answer to each statement before they send the next one. */
+export function openPipelinedDatabase(options: DatabaseOptions): PipelinedDatabase {
+  const pool = openPool(options)
+  return {
+    transaction: work => runTransaction(pool, work),
+    destroy: () => pool.end(),
+  }
+}
+
+async function runTransaction<T>(pool: pg.Pool, work: (db: Kysely<Tables>) => Promise<Written<T>>): Promise<T> {
+  const client = await pool.connect()
+  const db = onClient(client)
+  let broken: Error | undefined
+  try {
+    const begun = begin.execute(db)
+    const working = work(db).then(({ written }) => together([written, commit.execute(db)]))
+    const [, [result]] = await together([begun, working])
+    return result
+  } catch (error) {
+    broken = await rollback.execute(db).then(
+      () => undefined,
+      (failure: Error) => failure,
+    )
+    throw error
+  } finally {
+    client.release(broken)
+  }
+}
+
+const begin = sql`begin`
+const commit = sql`commit`
+const rollback = sql`rollback`
+const known = new WeakMap<pg.PoolClient, Kysely<Tables>>()
+
+/** Kysely on one client, that sends each statement at once, in the order in which they are executed. */
+function onClient(client: pg.PoolClient): Kysely<Tables> {
+  const db = known.get(client) ?? new Kysely<Tables>({ dialect: clientDialect(client) })
+  known.set(client, db)
+  return db
+}
+
+function clientDialect(client: pg.PoolClient): Dialect {
+  return {
+    createAdapter: () => new PostgresAdapter(),
+    createDriver: () => clientDriver(client),
+    createIntrospector: db => new PostgresIntrospector(db),
+    createQueryCompiler: () => new PostgresQueryCompiler(),
+  }
+}
+
+function clientDriver(client: pg.PoolClient): Driver {
+  let inTransaction = false
+  const connection: DatabaseConnection = {
+    async executeQuery<R>({ sql: text, parameters }: CompiledQuery): Promise<QueryResult<R>> {
+      const ends = text === 'commit' || text === 'rollback'
+      // It would take effect by itself, at once: a statement that was started too late, behind its commit.
+      if (!inTransaction && !ends && text !== 'begin') throw new TypeError('a statement came after its commit')
+      inTransaction = !ends
+      const { rows, command } = await client.query(text, parameters as unknown[])
+      // A transaction that failed answers its commit with this, and no error.
+      if (text === 'commit' && command === 'ROLLBACK') throw new Error('rolled back instead of committed')
+      return { rows }
+    },
+    streamQuery: notHere,
+  }
+  return {
+    init: async () => undefined,
+    acquireConnection: async () => connection,
+    releaseConnection: async () => undefined,
+    destroy: async () => undefined,
+    beginTransaction: notHere,
+    commitTransaction: notHere,
+    rollbackTransaction: notHere,
+  }
+}
+
+function notHere(): never {
+  throw new Error('a pipelined transaction has neither transactions nor streams of its own')
+}

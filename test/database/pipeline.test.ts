@@ -1,0 +1,74 @@
+import { sql } from 'kysely'
+import t from 'tap'
+import { openPipelinedDatabase } from '../../src/database/pipeline.ts'
+import { together } from '../../src/database/together.ts'
+import { createTestDatabase } from '../fixtures/database.ts'
+
+const db = openPipelinedDatabase({
+  url: await createTestDatabase(t),
+  name: 'pipeline test',
+  connections: 2,
+  statementTimeoutMs: 5_000,
+  lockTimeoutMs: 1_000,
+  connectionTimeoutMs: 5_000,
+  onConnectionError: () => undefined,
+})
+t.teardown(() => db.destroy())
+
+await db.transaction(async trx => ({ written: sql`create table kept (n integer primary key, xact xid8)`.execute(trx) }))
+
+const insert = (n: number) => sql`insert into kept values (${n}, pg_current_xact_id())`
+const kept = () =>
+  db.transaction(async trx => ({
+    written: sql<{ n: number; xact: string }>`select * from kept order by n`.execute(trx),
+  }))
+
+t.test('what is sent without waiting is one transaction, committed before the answer', async t => {
+  await db.transaction(async trx => {
+    await insert(1).execute(trx)
+    return { written: together([insert(2).execute(trx), insert(3).execute(trx)]) }
+  })
+  const { rows } = await kept()
+  t.strictSame(
+    rows.map(({ n }) => n),
+    [1, 2, 3],
+  )
+  t.equal(new Set(rows.map(({ xact }) => xact)).size, 1)
+})
+
+t.test('a statement that fails among the last ones takes all of it back, and says why', async t => {
+  const refused = db.transaction(async trx => ({
+    written: together([insert(10).execute(trx), insert(1).execute(trx), insert(11).execute(trx)]),
+  }))
+  await t.rejects(refused, { code: '23505' })
+  t.notOk((await kept()).rows.some(({ n }) => n >= 10))
+})
+
+t.test('an error that the work has swallowed is no commit', async t => {
+  const swallowed = db.transaction(async trx => {
+    await insert(20).execute(trx)
+    await insert(1)
+      .execute(trx)
+      .catch(() => undefined)
+    return { written: Promise.resolve('nothing happened') }
+  })
+  await t.rejects(swallowed, /rolled back/)
+  t.notOk((await kept()).rows.some(({ n }) => n === 20))
+})
+
+t.test('a statement that comes after its commit is refused, and never takes effect by itself', async t => {
+  let late: Promise<unknown> = Promise.resolve()
+  await db.transaction(async trx => {
+    setTimeout(() => {
+      late = insert(30).execute(trx)
+      late.catch(() => undefined)
+    }, 50)
+    return { written: insert(31).execute(trx) }
+  })
+  await new Promise(resolve => setTimeout(resolve, 100))
+  await t.rejects(late, /came after its commit/)
+  t.strictSame(
+    (await kept()).rows.map(({ n }) => n).filter(n => n >= 30),
+    [31],
+  )
+})

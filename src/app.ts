@@ -29,6 +29,7 @@ import type { Keys } from './receiving/incoming-callback.ts'
 import { createListeners } from './receiving/listeners.ts'
 import { storedCallbackRoutes } from './receiving/stored-callback-routes.ts'
 import { submitRoutes } from './sending/submit-routes.ts'
+import { summaryRoute } from './summary/summary-route.ts'
 import type { ThingSpaceClient } from './thingspace/client.ts'
 
 export interface AppParts {
@@ -99,6 +100,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(activationListRoute, { db, cursors })
   await app.register(targetRoutes, { db, cursors })
   await app.register(profileRoutes, { db, cursors })
+  await app.register(summaryRoute, { db })
   await app.register(credentialRoute, { db, keys })
   await app.register(changeRoutes, { feed, cursors })
   await app.register(storedCallbackRoutes, { db, cursors, keys })

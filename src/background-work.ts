@@ -9,6 +9,7 @@ import { createJobs, type Job, type Jobs } from './operating/jobs.ts'
 import type { Metrics } from './operating/metrics.ts'
 import { askCarrier } from './polling/ask-carrier.ts'
 import { giveUpUnanswered, settleUnknown } from './sending/settle-unknown.ts'
+import { mergeCounts } from './summary/merge-counts.ts'
 import type { ThingSpaceClient } from './thingspace/client.ts'
 
 export interface BackgroundWorkOptions {
@@ -45,6 +46,7 @@ export function createBackgroundWork(options: BackgroundWorkOptions): Jobs {
     },
     { name: 'unknown', everySeconds: 2, run: () => settleUnknown(db, expectWithin) },
     { name: 'unanswered', everySeconds: 15, run: () => giveUpUnanswered(db, expectWithin) },
+    { name: 'counts', everySeconds: 5, run: () => mergeCounts(db) },
   ]
   if (client !== null) {
     const onPoll = (outcome: string) => metrics.polls.inc({ outcome })

@@ -12,6 +12,7 @@ export const openApi: FastifyDynamicSwaggerOptions = {
       { name: 'callbacks', description: 'What ThingSpace posts' },
       { name: 'activations', description: 'What was asked of ThingSpace' },
       { name: 'profiles', description: 'What is true now' },
+      { name: 'summary', description: 'How many of each there are' },
       { name: 'changes', description: 'Every change, in order' },
       { name: 'health', description: 'Whether it works' },
     ],

@@ -1,0 +1,37 @@
+import { sql } from 'kysely'
+import type { Database } from '../database/pool.ts'
+
+/**
+ * Merges the rows of each count into one, so that reading them stays cheap however much is written. Each statement takes
+ * rows away and puts back their sum at once: no reader sees a count in between, and of two replicas that do it at the
+ * same time each merges what the other one has left.
+ */
+export async function mergeCounts(db: Database): Promise<void> {
+  await sql`
+    with taken as (
+      delete from profile_counts where group_id = any(array(
+        select group_id from profile_counts group by 1 having count(*) > 1))
+      returning *)
+    insert into profile_counts
+    select group_id, account_name, state, profile_status, profile_role, service_plan, result, sum(profiles)
+    from taken group by 1, 2, 3, 4, 5, 6, 7 having sum(profiles) <> 0`.execute(db)
+  await sql`
+    with taken as (
+      delete from activation_counts where group_id = any(array(
+        select group_id from activation_counts group by 1 having count(*) > 1))
+      returning *)
+    insert into activation_counts
+    select group_id, account_name, operation, status, overdue, sum(activations)
+    from taken group by 1, 2, 3, 4, 5 having sum(activations) <> 0`.execute(db)
+  // Minutes that nobody asks about any more become one.
+  await sql`
+    with taken as (
+      delete from callback_counts where group_id = any(array(
+        select group_id from callback_counts group by 1, minute
+        having count(*) > 1 or minute < clock_timestamp() - interval '2 hours'))
+      returning *)
+    insert into callback_counts
+    select group_id, account_name, service_name, verdict,
+      case when minute > clock_timestamp() - interval '2 hours' then minute end, sum(callbacks)
+    from taken group by 1, 2, 3, 4, 5 having sum(callbacks) <> 0`.execute(db)
+}

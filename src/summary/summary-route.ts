@@ -1,0 +1,84 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import Type, { type Static } from 'typebox'
+import type { Database } from '../database/pool.ts'
+import { accessOf } from '../operating/access.ts'
+import { ErrorReply } from '../operating/http-error.ts'
+import { Maybe, Time } from '../operating/schemas.ts'
+import { findSummary } from './find-summary.ts'
+
+export interface SummaryRouteOptions {
+  db: Database
+}
+
+const Count = Type.Integer({ minimum: 0 })
+const activationStates = ['pending', 'partial', 'succeeded', 'failed', 'mixed', 'conflict', 'unknown'] as const
+const verdicts = ['applied', 'unchanged', 'unmatched', 'other', 'quarantined'] as const
+
+/** What a dashboard shows first, in one call. */
+export const SummaryView = Type.Object(
+  {
+    profiles: Type.Array(
+      Type.Object({
+        state: Maybe(Type.String({ examples: ['ACTIVE'] })),
+        profileRole: Maybe(Type.String({ examples: ['LEAD'] })),
+        profileStatus: Maybe(Type.String({ examples: ['ENABLE'] })),
+        count: Count,
+      }),
+      { description: 'how many profiles there are of each combination that occurs' },
+    ),
+    activations: Type.Object(
+      { ...everyOne(activationStates), overdue: Count },
+      { description: 'recorded activations by status; those overdue are counted in their status too' },
+    ),
+    callbacks: Type.Object({
+      byVerdict: Type.Object(everyOne(verdicts), { description: 'stored callbacks; a repeated one is stored once' }),
+      perMinute: Type.Array(Type.Object({ minute: Time, count: Count }), {
+        description: 'stored callbacks by the minute they came in: the last 60, oldest first, those without any too',
+      }),
+    }),
+    oldestUnmatchedAt: Maybe({
+      ...Time,
+      description: 'when the oldest callback came whose activation is not recorded',
+    }),
+    oldestPendingAt: Maybe({
+      ...Time,
+      description: 'when the oldest activation was submitted that is pending or partial',
+    }),
+  },
+  { $id: 'Summary', title: 'Summary' },
+)
+export type SummaryView = Static<typeof SummaryView>
+
+export const summaryRoute: FastifyPluginAsyncTypebox<SummaryRouteOptions> = async (app, { db }) => {
+  app.get(
+    '/v1/summary',
+    {
+      config: { scope: 'read' },
+      schema: {
+        summary: 'Everything that a dashboard shows first, of all accounts of the token',
+        description: 'From counts that are kept: costs the same however much is stored.',
+        tags: ['summary'],
+        querystring: Type.Object({}, { additionalProperties: false }),
+        response: { 200: SummaryView, 304: Type.Null(), 400: ErrorReply, 401: ErrorReply, 403: ErrorReply },
+      },
+    },
+    async request => {
+      const found = await findSummary(db, accessOf(request).accounts)
+      return {
+        profiles: found.profiles,
+        activations: { ...counted(activationStates, found.activations), overdue: found.activations.overdue ?? 0 },
+        callbacks: { byVerdict: counted(verdicts, found.verdicts), perMinute: found.minutes },
+        oldestUnmatchedAt: found.oldest_unmatched_at?.toISOString() ?? null,
+        oldestPendingAt: found.oldest_pending_at?.toISOString() ?? null,
+      }
+    },
+  )
+}
+
+function everyOne<Name extends string>(names: readonly Name[]) {
+  return Object.fromEntries(names.map(name => [name, Count])) as Record<Name, typeof Count>
+}
+
+function counted<Name extends string>(names: readonly Name[], counts: Record<string, number>): Record<Name, number> {
+  return Object.fromEntries(names.map(name => [name, counts[name] ?? 0])) as Record<Name, number>
+}

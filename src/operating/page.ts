@@ -26,7 +26,15 @@ export interface List<Row> {
   descending?: boolean
   keyOf: (row: Row) => CursorKey
   /** Rows that meet the condition, in the order, at most as many as the limit says. */
-  find: (condition: RawBuilder<unknown>, order: RawBuilder<unknown>, limit: number) => Promise<Row[]>
+  find: (condition: RawBuilder<unknown>, order: RawBuilder<unknown>, limit: number, part: Part) => Promise<Row[]>
+}
+
+/** Which part of a list is wanted, for those that find it in several steps. */
+export interface Part {
+  order: readonly string[]
+  ascending: boolean
+  /** The key that it begins behind; null: at its beginning. */
+  behind: CursorKey | null
 }
 
 export interface Found<Row> {
@@ -41,7 +49,8 @@ export async function findPage<Row>(cursors: Cursors, request: PageRequest, list
   const from = request.cursor === undefined ? null : cursors.read(request.cursor, list.listOf)
   const backwards = from?.direction === 'before'
   const ascending = (list.descending ?? false) === backwards
-  const found = await list.find(condition(list.order, from, ascending), orderBy(list.order, ascending), limit + 1)
+  const part = { order: list.order, ascending, behind: from?.key ?? null }
+  const found = await list.find(beyond(part), orderBy(part), limit + 1, part)
   const more = found.length > limit
   const rows = found.slice(0, limit)
   if (backwards) rows.reverse()
@@ -56,13 +65,14 @@ export async function findPage<Row>(cursors: Cursors, request: PageRequest, list
   }
 }
 
-function condition(order: readonly string[], from: Position | null, ascending: boolean): RawBuilder<unknown> {
-  if (from === null) return sql`true`
+/** The condition that a row comes after the part's beginning, in its direction. */
+export function beyond({ order, ascending, behind }: Part): RawBuilder<unknown> {
+  if (behind === null) return sql`true`
   const columns = sql.join(order.map(column => sql.ref(column)))
-  const values = sql.join(from.key)
+  const values = sql.join(behind)
   return ascending ? sql`(${columns}) > (${values})` : sql`(${columns}) < (${values})`
 }
 
-function orderBy(order: readonly string[], ascending: boolean): RawBuilder<unknown> {
+export function orderBy({ order, ascending }: Pick<Part, 'order' | 'ascending'>): RawBuilder<unknown> {
   return sql.join(order.map(column => (ascending ? sql`${sql.ref(column)} asc` : sql`${sql.ref(column)} desc`)))
 }

@@ -230,7 +230,7 @@ function readIdentifiers(ids: DeviceId[], profile: ProfileResponse): { identifie
 }
 
 /** `Not Downloaded` and `NOT_DOWNLOADED` are one value; a value nobody has documented is kept like any other. */
-function normalWord(word: string | null | undefined): string | null {
+export function normalWord(word: string | null | undefined): string | null {
   const normal = word?.trim().replace(/\s+/g, '_').toUpperCase()
   return normal === undefined || normal === '' ? null : normal
 }

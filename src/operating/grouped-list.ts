@@ -1,0 +1,61 @@
+import { type Kysely, type RawBuilder, sql } from 'kysely'
+import type { Tables } from '../database/tables.ts'
+import type { CursorKey } from './cursor.ts'
+import { beyond, orderBy, type Part } from './page.ts'
+
+export interface GroupedList<Row> {
+  /** Selects `group_id` of all groups that the filter lets through. */
+  groups: RawBuilder<unknown>
+  table: 'profiles' | 'activations' | 'callbacks'
+  /** What else must hold of a row `t`, to be met by nearly all of its groups' rows. */
+  where: RawBuilder<unknown>
+  keyOf: (row: Row) => CursorKey
+  /** Selects what is shown of the rows whose keys stand in `found t`, and of each `t.more`. */
+  show: RawBuilder<unknown>
+}
+
+/** Of each group at first, where there are many of them. */
+const fewest = 4
+
+/**
+ * A part of a list whose rows lie in several groups, in the order of all. Each group has an index in that order, so a
+ * few rows of each are read and merged; what comes after the last one of a group that has more is not sure yet, and
+ * is read in another round, with more of each. So a page costs as much as its rows and its groups, and not what is
+ * stored.
+ */
+export async function findInGroups<Row>(
+  db: Kysely<Tables>,
+  { groups, table, where, keyOf, show }: GroupedList<Row>,
+  limit: number,
+  part: Part,
+): Promise<Row[]> {
+  const keys = sql.join(part.order.map(column => sql.ref(column)))
+  const order = orderBy(part)
+  const rows: Row[] = []
+  for (let share = 4, behind = part.behind; ; share *= 8) {
+    const wanted = limit - rows.length
+    const { rows: found } = await sql<Row & { more: boolean }>`
+      with groups as materialized (${groups}), share as materialized (
+        select least(${wanted}, greatest(${fewest}, ${share * wanted}::int / greatest(count(*), 1)))::int as rows from groups
+      ), read as materialized (
+        select t.*, row_number() over (partition by t.group_id order by ${order}) as number
+        from groups g cross join lateral (
+          select t.group_id, ${keys} from ${sql.table(table)} t
+          where t.group_id = g.group_id and ${beyond({ ...part, behind })} and ${where}
+          order by ${order} limit (select rows from share)
+        ) t
+      ), sure_to as materialized (
+        select t.* from read t where number = (select rows from share) order by ${order} limit 1
+      ), found as materialized (
+        select ${keys}, exists (select from sure_to) as more from read t
+        where not exists (select from sure_to) or (${keys}) ${part.ascending ? sql`<=` : sql`>=`}
+          (select ${sql.join(part.order.map(column => sql.ref(column.replace(/^t\./, 's.'))))} from sure_to s)
+        order by ${order} limit ${wanted}
+      )
+      ${show} order by ${order}`.execute(db)
+    rows.push(...found)
+    const last = found.at(-1)
+    if (last === undefined || !last.more || rows.length >= limit) return rows
+    behind = keyOf(last)
+  }
+}

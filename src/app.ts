@@ -22,6 +22,7 @@ import { metricsRoute } from './operating/metrics-route.ts'
 import { openApi } from './operating/openapi.ts'
 import { readQuery } from './operating/read-query.ts'
 import { credentialRoute } from './profiles/credential-route.ts'
+import { lookupRoute } from './profiles/lookup-route.ts'
 import { profileListRoutes } from './profiles/profile-list-routes.ts'
 import { profileRoutes } from './profiles/profile-routes.ts'
 import { callbackRoute } from './receiving/callback-route.ts'
@@ -102,6 +103,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(targetRoutes, { db, cursors })
   await app.register(profileRoutes, { db, cursors })
   await app.register(profileListRoutes, { db, cursors })
+  await app.register(lookupRoute, { db })
   await app.register(summaryRoute, { db })
   await app.register(credentialRoute, { db, keys })
   await app.register(changeRoutes, { feed, cursors })

@@ -1,7 +1,8 @@
-import { type Kysely, sql } from 'kysely'
+import { type Kysely, type RawBuilder, sql } from 'kysely'
+import { rowsOf } from '../database/rows.ts'
 import type { ProfilesTable, Tables } from '../database/tables.ts'
 import type { Accounts } from '../operating/access.ts'
-import { type IdentifierKind, imeiBase } from '../thingspace/identifiers.ts'
+import { type Identifier, type IdentifierKind, imeiBase } from '../thingspace/identifiers.ts'
 
 /** A profile with the names of the activation that spoke of it last. */
 export type FoundProfile = Omit<ProfilesTable, 'evidence' | `spoken_${string}`> & {
@@ -9,45 +10,100 @@ export type FoundProfile = Omit<ProfilesTable, 'evidence' | `spoken_${string}`> 
   operation: string
 }
 
+/** As the answer to which of the ids it was found. */
+type Numbered = FoundProfile & { n: number }
+
 /**
- * All profiles of the device that an identifier names: those that share its EID, without EID its IMEI, without both
- * the one profile. An identifier that moved from one device to another means the one that was confirmed last.
+ * Of each identifier, all profiles of the device that it names: those that share its EID, without EID its IMEI, without
+ * both the one profile. An identifier that moved from one device to another means the one that was confirmed last.
  */
-export async function findDevice(
+export async function findDevices(
   db: Kysely<Tables>,
   kind: IdentifierKind,
-  id: string,
+  ids: readonly string[],
   accounts: Accounts,
-): Promise<FoundProfile[]> {
-  const visible = accounts === '*' ? sql`true` : sql`p.account_name = any(${accounts})`
-  const { rows } = await sql<FoundProfile>`
-    with named as (
-      select p.* from profiles p where ${matches(kind, id)} and ${visible} order by p.confirmed_at desc, p.iccid limit 1
+): Promise<FoundProfile[][]> {
+  const { rows } = await sql<Numbered>`
+    with wanted as materialized (select * from ${numbered(kind, ids)}), named as materialized (
+      select distinct on (w.n) w.n, p.* from wanted w join profiles p on ${carries(kind)}
+      where ${visible(accounts)} order by w.n, p.confirmed_at desc, p.iccid
     ), device as (
-      select p.* from named n join profiles p on p.eid = n.eid where ${visible}
+      select n.n, p.* from named n join profiles p on p.eid = n.eid where ${visible(accounts)}
       union all
-      select p.* from named n join profiles p on left(p.imei, 14) = left(n.imei, 14)
-      where n.eid is null and p.eid is null and ${visible}
+      select n.n, p.* from named n join profiles p on left(p.imei, 14) = left(n.imei, 14)
+      where n.eid is null and p.eid is null and ${visible(accounts)}
       union all
       select n.* from named n where n.eid is null and n.imei is null
     )
     select d.*, a.request_id, a.operation from device d join activations a on a.id = d.activation_id
-    order by d.iccid, d.account_name`.execute(db)
-  return rows
+    order by d.n, d.iccid, d.account_name`.execute(db)
+  return byNumber(ids, rows)
 }
 
-/** One profile; of several accounts that may be seen, the one that confirmed it last. */
+/** Of each ICCID its profile; of several accounts that may be seen, the one that confirmed it last. */
+export async function findProfiles(
+  db: Kysely<Tables>,
+  iccids: readonly string[],
+  accounts: Accounts,
+): Promise<(FoundProfile | null)[]> {
+  const { rows } = await sql<Numbered>`
+    select distinct on (w.n) w.n, p.*, a.request_id, a.operation
+    from (select * from ${numbered('iccid', iccids)}) w
+    join profiles p on p.iccid = w.id join activations a on a.id = p.activation_id
+    where ${visible(accounts)} order by w.n, p.confirmed_at desc`.execute(db)
+  return byNumber(iccids, rows).map(([row]) => row ?? null)
+}
+
 export async function findProfile(db: Kysely<Tables>, iccid: string, accounts: Accounts): Promise<FoundProfile | null> {
-  const visible = accounts === '*' ? sql`true` : sql`p.account_name = any(${accounts})`
-  const { rows } = await sql<FoundProfile>`
-    select p.*, a.request_id, a.operation from profiles p join activations a on a.id = p.activation_id
-    where p.iccid = ${iccid} and ${visible}
-    order by p.confirmed_at desc
-    limit 1`.execute(db)
-  return rows[0] ?? null
+  const [found] = await findProfiles(db, [iccid], accounts)
+  return found ?? null
 }
 
-function matches(kind: IdentifierKind, id: string) {
-  if (kind === 'imei') return sql`left(p.imei, 14) = ${imeiBase(id)} and p.imei is not null`
-  return sql`${sql.ref(`p.${kind}`)} = ${id}`
+/** Of each identifier, of any kinds, every profile that carries it: in one round trip. */
+export async function lookUpProfiles(
+  db: Kysely<Tables>,
+  ids: readonly (Identifier & { kind: IdentifierKind })[],
+  accounts: Accounts,
+): Promise<FoundProfile[][]> {
+  const byKind = Map.groupBy(
+    ids.map((id, n) => ({ ...id, n })),
+    ({ kind }) => kind,
+  )
+  const branches = [...byKind].map(([kind, some]) => {
+    const wanted = some.map(({ id, n }) => ({ n, id: searched(kind, id) }))
+    return sql`
+      select w.n, p.iccid, p.account_name from ${rowsOf(wanted, 'n integer, id text')}
+      cross join lateral (select r.n, r.id) w join profiles p on ${carries(kind)} where ${visible(accounts)}`
+  })
+  const { rows } = await sql<Numbered>`
+    with named as materialized (${sql.join(branches, sql` union all `)})
+    select n.n, p.*, a.request_id, a.operation
+    from named n join profiles p on p.iccid = n.iccid and p.account_name = n.account_name
+    join activations a on a.id = p.activation_id
+    order by n.n, p.iccid, p.account_name`.execute(db)
+  return byNumber(ids, rows)
+}
+
+function numbered(kind: IdentifierKind, ids: readonly string[]): RawBuilder<unknown> {
+  const rows = ids.map((id, n) => ({ n, id: searched(kind, id) }))
+  return rowsOf(rows, 'n integer, id text')
+}
+
+function searched(kind: IdentifierKind, id: string): string {
+  return kind === 'imei' ? imeiBase(id) : id
+}
+
+/** That the profile `p` carries the identifier `w.id`. */
+function carries(kind: IdentifierKind): RawBuilder<unknown> {
+  if (kind === 'imei') return sql`left(p.imei, 14) = w.id and p.imei is not null`
+  return sql`${sql.ref(`p.${kind}`)} = w.id`
+}
+
+function visible(accounts: Accounts): RawBuilder<unknown> {
+  return accounts === '*' ? sql`true` : sql`p.account_name = any(${accounts})`
+}
+
+function byNumber(ids: readonly unknown[], rows: readonly Numbered[]): FoundProfile[][] {
+  const found = Map.groupBy(rows, ({ n }) => n)
+  return ids.map((_, n) => found.get(n) ?? [])
 }

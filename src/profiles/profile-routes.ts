@@ -7,9 +7,11 @@ import type { Cursors } from '../operating/cursor.ts'
 import { answeredUnchanged, entityTag } from '../operating/etag.ts'
 import { ErrorReply, HttpError } from '../operating/http-error.ts'
 import { Page, pageQuery } from '../operating/page.ts'
+import { readTime } from '../operating/read-time.ts'
 import { identifierKinds, isIdentifierKind, normalIdentifier, normalKind } from '../thingspace/identifiers.ts'
-import { findDevice, findProfile } from './find-profiles.ts'
+import { findProfile } from './find-profiles.ts'
 import { findHistory, findProfileAsOf } from './profile-history.ts'
+import { createProfileLoader } from './profile-loader.ts'
 import { DeviceView, deviceView, ProfileView, profileTagParts, profileView } from './profile-view.ts'
 
 export interface ProfileRoutesOptions {
@@ -23,6 +25,8 @@ const NoQuery = Type.Object({}, { additionalProperties: false })
 const errors = { 400: ErrorReply, 401: ErrorReply, 404: ErrorReply }
 
 export const profileRoutes: FastifyPluginAsyncTypebox<ProfileRoutesOptions> = async (app, { db, cursors }) => {
+  const loader = createProfileLoader(db)
+
   app.get(
     '/v1/devices/:kind/:id',
     {
@@ -41,7 +45,8 @@ export const profileRoutes: FastifyPluginAsyncTypebox<ProfileRoutesOptions> = as
     async (request, reply) => {
       const kind = normalKind(request.params.kind)
       if (!isIdentifierKind(kind)) throw new HttpError(400, `kind must be one of ${identifierKinds.join(', ')}`)
-      const rows = await findDevice(db, kind, normalIdentifier(kind, request.params.id), accessOf(request).accounts)
+      const id = normalIdentifier(kind, request.params.id)
+      const rows = await loader.device(kind, id, accessOf(request).accounts)
       if (rows.length === 0) throw new HttpError(404, 'not found')
       if (answeredUnchanged(request, reply, entityTag(rows.map(profileTagParts)))) return reply
       return deviceView(rows)
@@ -69,8 +74,8 @@ export const profileRoutes: FastifyPluginAsyncTypebox<ProfileRoutesOptions> = as
       const iccid = normalIdentifier('iccid', request.params.iccid)
       const row =
         asOf === undefined
-          ? await findProfile(db, iccid, accounts)
-          : await findProfileAsOf(db, iccid, new Date(asOf), accounts)
+          ? await loader.profile(iccid, accounts)
+          : await findProfileAsOf(db, iccid, readTime('asOf', asOf), accounts)
       if (row === null) throw new HttpError(404, 'not found')
       if (answeredUnchanged(request, reply, entityTag(profileTagParts(row)))) return reply
       return profileView(row)

@@ -6,7 +6,7 @@ import type { Cursors } from '../operating/cursor.ts'
 import { ErrorReply } from '../operating/http-error.ts'
 import { Page, pageQuery } from '../operating/page.ts'
 import { ActivationStatus, ActivationView, activationView } from './activation-view.ts'
-import { findActivations } from './find-activation.ts'
+import { listActivations } from './list-activations.ts'
 
 export interface ActivationListRouteOptions {
   db: Database
@@ -41,7 +41,7 @@ export const activationListRoute: FastifyPluginAsyncTypebox<ActivationListRouteO
     },
     async request => {
       const { limit, cursor, ...filter } = request.query
-      const page = await findActivations(db, cursors, filter, accessOf(request).accounts, { limit, cursor })
+      const page = await listActivations(db, cursors, filter, accessOf(request).accounts, { limit, cursor })
       return { items: page.rows.map(activationView), next: page.next, prev: page.prev }
     },
   )

@@ -8,7 +8,7 @@ import { answeredUnchanged, entityTag } from '../operating/etag.ts'
 import { ErrorReply, HttpError } from '../operating/http-error.ts'
 import { RecordedActivation } from './activation-request.ts'
 import { ActivationView, activationView } from './activation-view.ts'
-import { type FoundActivation, findActivation } from './find-activation.ts'
+import { type ActivationVersion, findActivation, findActivationVersion } from './find-activation.ts'
 import { recordActivation } from './record-activation.ts'
 
 export interface ActivationRoutesOptions {
@@ -77,14 +77,22 @@ export const activationRoutes: FastifyPluginAsyncTypebox<ActivationRoutesOptions
       },
     },
     async (request, reply) => {
-      const found = await findActivation(db, request.params.requestId, accessOf(request).accounts)
+      const { requestId } = request.params
+      const { accounts } = accessOf(request)
+      // Who asks again mostly finds it unchanged: then its targets need not be looked at.
+      if (request.headers['if-none-match'] !== undefined) {
+        const known = await findActivationVersion(db, requestId, accounts)
+        if (known === null) throw new HttpError(404, 'not found')
+        if (answeredUnchanged(request, reply, activationTag(known))) return reply
+      }
+      const found = await findActivation(db, requestId, accounts)
       if (found === null) throw new HttpError(404, 'not found')
-      if (answeredUnchanged(request, reply, activationTag(found))) return reply
+      reply.header('etag', activationTag(found)).header('cache-control', 'private, no-cache')
       return activationView(found)
     },
   )
 }
 
-export function activationTag(found: FoundActivation): string {
+export function activationTag(found: ActivationVersion): string {
   return entityTag([found.id, found.version, found.overdue_now])
 }

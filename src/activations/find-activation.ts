@@ -1,8 +1,6 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { ActivationsTable, Tables } from '../database/tables.ts'
 import type { Accounts } from '../operating/access.ts'
-import type { Cursors } from '../operating/cursor.ts'
-import { type Found, findPage, type PageRequest } from '../operating/page.ts'
 
 export type FoundActivation = Omit<ActivationsTable, 'id'> & {
   id: string
@@ -20,50 +18,35 @@ export async function findActivation(
   accounts: Accounts,
 ): Promise<FoundActivation | null> {
   const { rows } = await sql<FoundActivation>`
-    ${shown}
+    ${shown} from activations a ${named(requestId, accounts)}`.execute(db)
+  return rows[0] ?? null
+}
+
+/** What decides how an activation is shown. Costs less than all that is shown, which is computed from its targets. */
+export type ActivationVersion = Pick<FoundActivation, 'id' | 'version' | 'overdue_now'>
+
+export async function findActivationVersion(
+  db: Kysely<Tables>,
+  requestId: string,
+  accounts: Accounts,
+): Promise<ActivationVersion | null> {
+  const { rows } = await sql<ActivationVersion>`
+    select a.id, a.version, ${isOverdue} as overdue_now from activations a ${named(requestId, accounts)}`.execute(db)
+  return rows[0] ?? null
+}
+
+function named(requestId: string, accounts: Accounts): RawBuilder<unknown> {
+  return sql`
     where a.request_id = coalesce(
         (select s.request_id from submissions s where s.name = ${requestId}), ${requestId})
       and a.recorded_at is not null and ${visible(accounts)}
     order by a.submitted_at desc
-    limit 1`.execute(db)
-  return rows[0] ?? null
-}
-
-export interface ActivationFilter {
-  accountName?: string | undefined
-  operation?: string | undefined
-  status?: string | undefined
-  overdue?: boolean | undefined
-  submittedAfter?: string | undefined
-  submittedBefore?: string | undefined
-}
-
-/** Recorded activations that these accounts may see, in the order they were recorded under, newest first. */
-export function findActivations(
-  db: Kysely<Tables>,
-  cursors: Cursors,
-  filter: ActivationFilter,
-  accounts: Accounts,
-  page: PageRequest,
-): Promise<Found<FoundActivation>> {
-  return findPage<FoundActivation>(cursors, page, {
-    listOf: ['activations', filter, accounts],
-    order: ['a.id'],
-    descending: true,
-    keyOf: row => [row.id],
-    find: async (condition, order, limit) => {
-      const { rows } = await sql<FoundActivation>`
-        ${shown}
-        where a.recorded_at is not null and ${visible(accounts)} and ${matching(filter)} and ${condition}
-        order by ${order} limit ${limit}`.execute(db)
-      return rows
-    },
-  })
+    limit 1`
 }
 
 const isOverdue = sql`(a.overdue or (a.settled_at is null and a.expected_by < clock_timestamp()))`
 
-const shown = sql`
+export const shown = sql`
   select a.*, ${isOverdue} as overdue_now,
     (select case when count(*) > 0 then json_build_object(
         'p50', percentile_disc(0.5) within group (order by waited.ms),
@@ -73,26 +56,8 @@ const shown = sql`
         select greatest(0, round(extract(epoch from t.first_result_at - a.submitted_at) * 1000))::bigint as ms
         from targets t where t.activation_id = a.id and t.first_result_at is not null
       ) waited
-    ) as time_to_callback
-  from activations a`
+    ) as time_to_callback`
 
 function visible(accounts: Accounts): RawBuilder<unknown> {
   return accounts === '*' ? sql`true` : sql`a.account_name = any(${accounts})`
-}
-
-function matching(filter: ActivationFilter): RawBuilder<unknown> {
-  const { accountName, operation, status, overdue, submittedAfter, submittedBefore } = filter
-  const conditions = [
-    sql`true`,
-    accountName === undefined ? null : sql`a.account_name = ${accountName}`,
-    operation === undefined ? null : sql`a.operation = ${operation}`,
-    status === undefined ? null : sql`a.status = ${status}`,
-    overdue === undefined ? null : sql`${isOverdue} = ${overdue}`,
-    submittedAfter === undefined ? null : sql`a.submitted_at > ${new Date(submittedAfter)}`,
-    submittedBefore === undefined ? null : sql`a.submitted_at < ${new Date(submittedBefore)}`,
-  ]
-  return sql.join(
-    conditions.filter(condition => condition !== null),
-    sql` and `,
-  )
 }

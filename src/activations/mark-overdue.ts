@@ -14,7 +14,7 @@ const atOnce = 50
 export async function markOverdue(db: Database, isStopping: () => boolean): Promise<number> {
   const { rows } = await sql<RequestName>`
     select account_name as "accountName", request_id as "requestId" from activations
-    where recorded_at is not null and settled_at is null and not overdue and expected_by < clock_timestamp()
+    where recorded_at is not null and settled_at is null and not overdue and expected_by < now()
     order by expected_by limit ${atOnce}`.execute(db)
   for (const name of rows) {
     if (isStopping()) break

@@ -7,6 +7,8 @@ export interface GroupedList<Row> {
   /** Selects `group_id` of all groups that the filter lets through. */
   groups: RawBuilder<unknown>
   table: 'profiles' | 'activations' | 'callbacks'
+  /** Rows `t` of no group among these that belong to the list too: few, and found by an index of their own. */
+  others?: RawBuilder<unknown> | undefined
   /** What else must hold of a row `t`, to be met by nearly all of its groups' rows. */
   where: RawBuilder<unknown>
   keyOf: (row: Row) => CursorKey
@@ -25,7 +27,7 @@ const fewest = 4
  */
 export async function findInGroups<Row>(
   db: Kysely<Tables>,
-  { groups, table, where, keyOf, show }: GroupedList<Row>,
+  { groups, others, table, where, keyOf, show }: GroupedList<Row>,
   limit: number,
   part: Part,
 ): Promise<Row[]> {
@@ -34,15 +36,23 @@ export async function findInGroups<Row>(
   const rows: Row[] = []
   for (let share = 4, behind = part.behind; ; share *= 8) {
     const wanted = limit - rows.length
+    const here = beyond({ ...part, behind })
+    const besides =
+      others === undefined
+        ? sql``
+        : sql` union all (
+            select t.group_id, ${keys} from ${sql.table(table)} t
+            where ${others} and ${here} and ${where} order by ${order} limit ${wanted})`
     const { rows: found } = await sql<Row & { more: boolean }>`
       with groups as materialized (${groups}), share as materialized (
         select least(${wanted}, greatest(${fewest}, ${share * wanted}::int / greatest(count(*), 1)))::int as rows from groups
       ), read as materialized (
         select t.*, row_number() over (partition by t.group_id order by ${order}) as number
-        from groups g cross join lateral (
-          select t.group_id, ${keys} from ${sql.table(table)} t
-          where t.group_id = g.group_id and ${beyond({ ...part, behind })} and ${where}
-          order by ${order} limit (select rows from share)
+        from (
+          select t.* from groups g cross join lateral (
+            select t.group_id, ${keys} from ${sql.table(table)} t
+            where t.group_id = g.group_id and ${here} and ${where} order by ${order} limit (select rows from share)
+          ) t${besides}
         ) t
       ), sure_to as materialized (
         select t.* from read t where number = (select rows from share) order by ${order} limit 1

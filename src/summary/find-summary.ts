@@ -26,7 +26,7 @@ export async function findSummary(db: Kysely<Tables>, accounts: Accounts): Promi
         union all
         select 'overdue', coalesce(sum(activations), 0)::bigint + (
           select count(*) from activations
-          where recorded_at is not null and settled_at is null and not overdue and expected_by < clock_timestamp()
+          where recorded_at is not null and settled_at is null and not overdue and expected_by < now()
             and ${visible})
         from activation_counts where overdue and ${visible}
       ) g) as activations,

@@ -7,7 +7,15 @@ import type { Database } from '../database/pool.ts'
  * same time each merges what the other one has left.
  */
 export async function mergeCounts(db: Database): Promise<void> {
-  await sql`
+  const merged = [await mergeProfiles(db), await mergeActivations(db), await mergeCallbacks(db)]
+  // Else who sums up the rows that count would go through those that were taken away, until they are cleared of themselves.
+  if (merged.some(({ numAffectedRows = 0n }) => numAffectedRows > 0n)) {
+    await sql`vacuum (skip_locked) profile_counts, activation_counts, callback_counts`.execute(db)
+  }
+}
+
+function mergeProfiles(db: Database) {
+  return sql`
     with taken as (
       delete from profile_counts where group_id = any(array(
         select group_id from profile_counts group by 1 having count(*) > 1))
@@ -15,7 +23,10 @@ export async function mergeCounts(db: Database): Promise<void> {
     insert into profile_counts
     select group_id, account_name, state, profile_status, profile_role, service_plan, result, sum(profiles)
     from taken group by 1, 2, 3, 4, 5, 6, 7 having sum(profiles) <> 0`.execute(db)
-  await sql`
+}
+
+function mergeActivations(db: Database) {
+  return sql`
     with taken as (
       delete from activation_counts where group_id = any(array(
         select group_id from activation_counts group by 1 having count(*) > 1))
@@ -23,8 +34,11 @@ export async function mergeCounts(db: Database): Promise<void> {
     insert into activation_counts
     select group_id, account_name, operation, status, overdue, sum(activations)
     from taken group by 1, 2, 3, 4, 5 having sum(activations) <> 0`.execute(db)
-  // Minutes that nobody asks about any more become one.
-  await sql`
+}
+
+/** Minutes that nobody asks about any more become one. */
+function mergeCallbacks(db: Database) {
+  return sql`
     with taken as (
       delete from callback_counts where group_id = any(array(
         select group_id from callback_counts group by 1, minute

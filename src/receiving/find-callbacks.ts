@@ -1,8 +1,10 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { Tables } from '../database/tables.ts'
 import type { Accounts } from '../operating/access.ts'
-import type { Cursors } from '../operating/cursor.ts'
-import { type Found, findPage, type PageRequest } from '../operating/page.ts'
+import type { CursorKey, Cursors } from '../operating/cursor.ts'
+import { findInGroups } from '../operating/grouped-list.ts'
+import { beyond, type Found, findPage, orderBy, type PageRequest, type Part } from '../operating/page.ts'
+import { readTime } from '../operating/read-time.ts'
 
 export interface FoundCallback {
   id: string
@@ -39,38 +41,77 @@ export function findCallbacks(
 ): Promise<Found<FoundCallback>> {
   return findPage<FoundCallback>(cursors, page, {
     listOf: ['callbacks', filter, accounts],
-    order: ['c.id'],
+    order,
     descending: true,
-    keyOf: row => [row.id],
-    find: async (condition, order, limit) => {
-      const { rows } = await sql<FoundCallback>`
-        ${shown(sql`where ${matching(filter, accounts)} and ${condition} order by ${order} limit ${limit}`)}`.execute(
-        db,
-      )
-      return rows
-    },
+    keyOf,
+    find: (_condition, _order, limit, part) =>
+      findPart(db, filter, accounts, sql`${shown}, t.more from found t ${joined}`, limit, part),
   })
+}
+
+/** Those behind a key, oldest first: to go through all of them, also while their verdicts change. */
+export function walkCallbacks(
+  db: Kysely<Tables>,
+  filter: CallbackFilter,
+  accounts: Accounts,
+  behind: CursorKey | null,
+  limit: number,
+): Promise<WalkedCallback[]> {
+  const show = sql`select c.id, c.verdict, c.received_at, t.more from found t join callbacks c on c.id = t.id`
+  return findPart(db, filter, accounts, show, limit, { order, ascending: true, behind })
+}
+
+export type WalkedCallback = Pick<FoundCallback, 'id' | 'verdict' | 'received_at'>
+
+const order = ['t.received_at', 't.id']
+
+export function keyOf(row: WalkedCallback): CursorKey {
+  return [row.received_at.toISOString(), row.id]
+}
+
+/** A requestId names few callbacks, which have an index of their own; any other filter names groups. */
+async function findPart<Row extends WalkedCallback>(
+  db: Kysely<Tables>,
+  filter: CallbackFilter,
+  accounts: Accounts,
+  show: RawBuilder<unknown>,
+  limit: number,
+  part: Part,
+): Promise<Row[]> {
+  const { requestId, receivedAfter } = filter
+  const since =
+    receivedAfter === undefined ? sql`true` : sql`t.received_at > ${readTime('receivedAfter', receivedAfter)}`
+  const matching = matchingGroup(filter, accounts)
+  if (requestId === undefined) {
+    const groups = sql`select group_id from callback_counts where ${matching} group by 1 having sum(callbacks) > 0`
+    return findInGroups<Row>(db, { table: 'callbacks', groups, where: since, keyOf, show }, limit, part)
+  }
+  const { rows } = await sql<Row>`
+    with found as materialized (
+      select t.received_at, t.id, false as more from callbacks t
+      where t.activation_id = any(array(select a.id from activations a where a.request_id = ${requestId}))
+        and ${matching} and ${since} and ${beyond(part)}
+      order by ${orderBy(part)} limit ${limit}
+    )
+    ${show} order by ${orderBy(part)}`.execute(db)
+  return rows
 }
 
 /** One callback that these accounts may see, or null. */
 export async function findCallback(db: Kysely<Tables>, id: string, accounts: Accounts): Promise<FoundCallback | null> {
   const { rows } = await sql<FoundCallback>`
-    ${shown(sql`where c.id = ${id} and ${visible(accounts)}`)}`.execute(db)
+    ${shown} from (select ${id}::uuid as id) t ${joined}
+    where ${accounts === '*' ? sql`true` : sql`c.account_name = any(${accounts})`}`.execute(db)
   return rows[0] ?? null
 }
 
-/** The filter as a condition on `callbacks c`. */
-export function matching(filter: CallbackFilter, accounts: Accounts): RawBuilder<unknown> {
-  const { verdict, accountName, serviceName, requestId, receivedAfter } = filter
+/** Conditions on columns that callbacks and their counts both have. */
+function matchingGroup({ verdict, accountName, serviceName }: CallbackFilter, accounts: Accounts): RawBuilder<unknown> {
   const conditions = [
-    visible(accounts),
-    verdict === undefined ? null : sql`c.verdict = ${verdict}`,
-    accountName === undefined ? null : sql`c.account_name = ${accountName}`,
-    serviceName === undefined ? null : sql`c.service_name = ${serviceName}`,
-    requestId === undefined
-      ? null
-      : sql`c.activation_id in (select id from activations where request_id = ${requestId})`,
-    receivedAfter === undefined ? null : sql`c.received_at > ${new Date(receivedAfter)}`,
+    accounts === '*' ? sql`true` : sql`account_name = any(${accounts})`,
+    verdict === undefined ? null : sql`verdict = ${verdict}`,
+    accountName === undefined ? null : sql`account_name = ${accountName}`,
+    serviceName === undefined ? null : sql`service_name = ${serviceName}`,
   ]
   return sql.join(
     conditions.filter(condition => condition !== null),
@@ -78,18 +119,13 @@ export function matching(filter: CallbackFilter, accounts: Accounts): RawBuilder
   )
 }
 
-function visible(accounts: Accounts): RawBuilder<unknown> {
-  return accounts === '*' ? sql`true` : sql`c.account_name = any(${accounts})`
-}
+const shown = sql`
+  select c.id, c.account_name, c.service_name, a.request_id, c.verdict, c.reason, c.received_at, c.last_seen_at,
+    c.times_seen, c.highest_callback_count, s.result, s.fault_code, s.fault_message, c.body`
 
-function shown(selection: RawBuilder<unknown>): RawBuilder<unknown> {
-  return sql`
-    select c.id, c.account_name, c.service_name, a.request_id, c.verdict, c.reason, c.received_at, c.last_seen_at,
-      c.times_seen, c.highest_callback_count, s.result, s.fault_code, s.fault_message, c.body
-    from callbacks c
-    left join activations a on a.id = c.activation_id
-    left join lateral (
-      select result, fault_code, fault_message from results where source_id = c.id order by ordinal limit 1
-    ) s on true
-    ${selection}`
-}
+const joined = sql`
+  join callbacks c on c.id = t.id
+  left join activations a on a.id = c.activation_id
+  left join lateral (
+    select result, fault_code, fault_message from results where source_id = c.id order by ordinal limit 1
+  ) s on true`

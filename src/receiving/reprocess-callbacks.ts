@@ -1,4 +1,4 @@
-import { type Kysely, sql } from 'kysely'
+import type { Kysely } from 'kysely'
 import { applyToTarget } from '../correlation/apply-report.ts'
 import { foldProfiles } from '../correlation/fold-profiles.ts'
 import { arrivalOf } from '../correlation/load-messages.ts'
@@ -12,9 +12,10 @@ import { refusalOf } from '../database/refusal.ts'
 import type { CallbacksTable, Tables } from '../database/tables.ts'
 import { inTransaction } from '../database/transaction.ts'
 import type { Accounts } from '../operating/access.ts'
+import type { CursorKey } from '../operating/cursor.ts'
 import { readJsonMessage } from '../thingspace/json-message.ts'
 import { arrivalsOf } from './arrivals.ts'
-import { type CallbackFilter, matching } from './find-callbacks.ts'
+import { type CallbackFilter, findCallback, keyOf, type WalkedCallback, walkCallbacks } from './find-callbacks.ts'
 import { type IncomingCallback, type Keys, prepareCallback } from './incoming-callback.ts'
 import { storedMessage } from './stored-message.ts'
 import { verdictOf } from './verdict.ts'
@@ -41,15 +42,13 @@ export async function reprocessCallbacks(
   accounts: Accounts,
   dryRun: boolean,
 ): Promise<Reprocessed> {
-  const selected =
-    filter.id === undefined ? matching(filter, accounts) : sql`c.id = ${filter.id} and ${matching({}, accounts)}`
   const outcome: Reprocessed = { matched: 0, reprocessed: 0, verdicts: {}, dryRun }
-  let last = '00000000-0000-0000-0000-000000000000'
+  let behind: CursorKey | null = null
   for (;;) {
-    const { rows } = await sql<{ id: string; verdict: string }>`
-      select c.id, c.verdict from callbacks c where ${selected} and c.id > ${last} order by c.id limit ${atOnce}`.execute(
-      db,
-    )
+    const rows: WalkedCallback[] =
+      filter.id === undefined
+        ? await walkCallbacks(db, filter, accounts, behind, atOnce)
+        : await findCallback(db, filter.id, accounts).then(one => (one === null ? [] : [one]))
     for (const row of rows) {
       outcome.matched += 1
       if (dryRun || !open.includes(row.verdict)) continue
@@ -62,7 +61,7 @@ export async function reprocessCallbacks(
     }
     const end = rows.at(-1)
     if (end === undefined || rows.length < atOnce) return outcome
-    last = end.id
+    behind = keyOf(end)
   }
 }
 

@@ -3,8 +3,10 @@ import Type from 'typebox'
 import type { Database } from '../database/pool.ts'
 import { accessOf } from '../operating/access.ts'
 import type { Cursors } from '../operating/cursor.ts'
+import { answeredUnchanged, entityTag } from '../operating/etag.ts'
 import { ErrorReply } from '../operating/http-error.ts'
 import { Page, pageQuery } from '../operating/page.ts'
+import { activationTag } from './activation-routes.ts'
 import { ActivationStatus, ActivationView, activationView } from './activation-view.ts'
 import { listActivations } from './list-activations.ts'
 
@@ -36,12 +38,14 @@ export const activationListRoute: FastifyPluginAsyncTypebox<ActivationListRouteO
           },
           { additionalProperties: false },
         ),
-        response: { 200: Page(ActivationView), 400: ErrorReply, 401: ErrorReply, 403: ErrorReply },
+        response: { 200: Page(ActivationView), 304: Type.Null(), 400: ErrorReply, 401: ErrorReply, 403: ErrorReply },
       },
     },
-    async request => {
+    async (request, reply) => {
       const { limit, cursor, ...filter } = request.query
       const page = await listActivations(db, cursors, filter, accessOf(request).accounts, { limit, cursor })
+      if (answeredUnchanged(request, reply, entityTag([page.rows.map(activationTag), page.next, page.prev])))
+        return reply
       return { items: page.rows.map(activationView), next: page.next, prev: page.prev }
     },
   )

@@ -5,9 +5,10 @@ import { findActivation } from '../activations/find-activation.ts'
 import type { Database } from '../database/pool.ts'
 import { accessOf } from '../operating/access.ts'
 import type { Cursors } from '../operating/cursor.ts'
+import { answeredUnchanged, entityTag } from '../operating/etag.ts'
 import { ErrorReply, HttpError } from '../operating/http-error.ts'
 import { Page, pageQuery } from '../operating/page.ts'
-import { CallbackView, callbackView, StoredVerdict } from './callback-view.ts'
+import { CallbackView, callbackTagParts, callbackView, StoredVerdict } from './callback-view.ts'
 import { findCallback, findCallbacks } from './find-callbacks.ts'
 import type { Keys } from './incoming-callback.ts'
 import { reprocessCallbacks } from './reprocess-callbacks.ts'
@@ -51,12 +52,14 @@ export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoute
         summary: 'Stored callbacks, newest first',
         tags: ['callbacks'],
         querystring: Type.Object({ ...filters, ...pageQuery }, { additionalProperties: false }),
-        response: { 200: Page(CallbackView), ...errors },
+        response: { 200: Page(CallbackView), 304: Type.Null(), ...errors },
       },
     },
-    async request => {
+    async (request, reply) => {
       const { limit, cursor, ...filter } = request.query
       const page = await findCallbacks(db, cursors, filter, accessOf(request).accounts, { limit, cursor })
+      if (answeredUnchanged(request, reply, entityTag([page.rows.map(callbackTagParts), page.next, page.prev])))
+        return reply
       return { items: page.rows.map(callbackView), next: page.next, prev: page.prev }
     },
   )
@@ -70,16 +73,18 @@ export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoute
         tags: ['callbacks'],
         params: Type.Object({ requestId: Type.String({ pattern: '^[A-Za-z0-9-]{3,64}$' }) }),
         querystring: Type.Object(pageQuery, { additionalProperties: false }),
-        response: { 200: Page(CallbackView), ...errors },
+        response: { 200: Page(CallbackView), 304: Type.Null(), ...errors },
       },
     },
-    async request => {
+    async (request, reply) => {
       const { requestId } = request.params
       const { accounts } = accessOf(request)
       const activation = await findActivation(db, requestId, accounts)
       if (activation === null) throw new HttpError(404, 'not found')
       const filter = { requestId, accountName: activation.account_name }
       const page = await findCallbacks(db, cursors, filter, accounts, request.query)
+      if (answeredUnchanged(request, reply, entityTag([page.rows.map(callbackTagParts), page.next, page.prev])))
+        return reply
       return { items: page.rows.map(callbackView), next: page.next, prev: page.prev }
     },
   )

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { countsThatDiffer } from '../fixtures/count-by-scan.ts'
 import { type Delivery, identifiersOf, randomFrom, requestIds, shuffled } from '../fixtures/model-messages.ts'
 import { accounts, type ModelService, replayAccounts } from '../fixtures/model-service.ts'
 import { checkActivations, targetsShown } from './check-activations.ts'
@@ -68,6 +69,7 @@ export async function check(service: ModelService, ledger: Ledger, account: stri
   await checkActivations(service, ledger, observed)
   await checkProfiles(service, observed)
   await checkFeed(service, observed)
+  assert.deepEqual(await service.sql(countsThatDiffer), [], 'the kept counts are what a scan says')
   return observed
 }
 

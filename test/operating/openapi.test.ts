@@ -18,9 +18,12 @@ t.test('/openapi.json is OpenAPI 3.1 of every route, and /docs is a page that sh
     '/v1/callbacks/{id}/reprocess',
     '/v1/callbacks/reprocess',
     '/v1/devices/{kind}/{id}',
+    '/v1/profiles',
+    '/v1/profiles/lookup',
     '/v1/profiles/{iccid}',
     '/v1/profiles/{iccid}/history',
     '/v1/profiles/{iccid}/credential',
+    '/v1/summary',
   ]) {
     t.ok(body.paths[path], path)
   }

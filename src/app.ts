@@ -21,6 +21,7 @@ import type { Metrics } from './operating/metrics.ts'
 import { metricsRoute } from './operating/metrics-route.ts'
 import { openApi } from './operating/openapi.ts'
 import { readQuery } from './operating/read-query.ts'
+import { refuseAmbiguous, serverOptions } from './operating/strict-http.ts'
 import { credentialRoute } from './profiles/credential-route.ts'
 import { lookupRoute } from './profiles/lookup-route.ts'
 import { profileListRoutes } from './profiles/profile-list-routes.ts'
@@ -61,8 +62,9 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'xRequestId' }),
     genReqId: requestId,
     trustProxy: config.trustedProxies.length > 0 ? config.trustedProxies : false,
-    requestTimeout: 10_000,
-    connectionTimeout: 15_000,
+    http: serverOptions(config.http),
+    requestTimeout: config.http.requestTimeout,
+    connectionTimeout: config.http.requestTimeout + 5_000,
     keepAliveTimeout: 75_000,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
@@ -71,11 +73,14 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     frameworkErrors: answerError,
   }).withTypeProvider<TypeBoxTypeProvider>()
 
+  app.server.maxConnections = config.http.maxConnections
+
   app.setValidatorCompiler(TypeBoxValidatorCompiler)
   app.setErrorHandler(answerError)
   app.setNotFoundHandler(answerNotFound)
   app.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
+    refuseAmbiguous(request.raw)
   })
   endConnectionsWhenClosing(app)
   app.addHook('onSend', tagAnswer)

@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import type { ApiToken } from './operating/access.ts'
 import { addressList, isLoopback } from './operating/address-list.ts'
 import { readApiTokens } from './operating/api-tokens.ts'
+import type { HttpLimits } from './operating/strict-http.ts'
 import { readBaseUrl } from './thingspace/call.ts'
 
 export interface Config {
@@ -21,6 +22,7 @@ export interface Config {
   allowedSources: string[]
   trustedProxies: string[]
   callbackBodyLimit: number
+  http: HttpLimits
   sealKey: Buffer | null
   sealKeysPrevious: Buffer[]
   logLevel: string
@@ -114,6 +116,11 @@ export function readConfig(environment: Env): Config {
       () => readNumber(env.CALLBACK_BODY_LIMIT ?? '65536', 1_024, 16_777_216),
       65_536,
     ),
+    http: {
+      requestTimeout: attempt('REQUEST_TIMEOUT', () => readDuration(env.REQUEST_TIMEOUT ?? '10s'), 10_000),
+      maxHeaderSize: attempt('MAX_HEADER_SIZE', () => readNumber(env.MAX_HEADER_SIZE ?? '16384', 1_024, 262_144), 0),
+      maxConnections: attempt('MAX_CONNECTIONS', () => readNumber(env.MAX_CONNECTIONS ?? '5000', 1, 100_000), 0),
+    },
     sealKey: env.SEAL_KEY === undefined ? null : attempt('SEAL_KEY', () => readKey(env.SEAL_KEY ?? ''), null),
     sealKeysPrevious: attempt('SEAL_KEYS_PREVIOUS', () => readList(env.SEAL_KEYS_PREVIOUS ?? '').map(readKey), []),
     logLevel: attempt('LOG_LEVEL', () => readLogLevel(env.LOG_LEVEL ?? 'info'), 'info'),

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { isDatabaseAway } from '../database/refusal.ts'
@@ -12,6 +13,7 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
     .code(statusCode)
     .headers({ 'x-request-id': request.id, ...headers })
     .type('application/json; charset=utf-8')
+  if (!request.raw.complete) answeredEarly.add(request.raw.socket)
   reply.serializer(JSON.stringify)
   reply.send({ errorCode: errorCode ?? String(statusCode), errorMessage: message })
 }
@@ -20,14 +22,21 @@ export function answerNotFound(_request: FastifyRequest, reply: FastifyReply): v
   reply.code(404).send(errorReply(404, 'not found'))
 }
 
+/** Connections on which a request was refused before it had arrived: a second answer would be taken for another's. */
+const answeredEarly = new WeakSet<Socket>()
+
 /** For what is not even a request: there is no reply to use, only the socket. */
 export function answerUnreadableRequest(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return
+  if (answeredEarly.has(socket)) {
+    socket.destroy()
+    return
+  }
   const [status, reason, message] = unreadable.get(error.code ?? '') ?? [400, 'Bad Request', 'not an HTTP request']
   const body = JSON.stringify(errorReply(status, message))
   socket.end(
     `HTTP/1.1 ${status} ${reason}\r\ncontent-type: application/json; charset=utf-8\r\n` +
-      `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+      `content-length: ${Buffer.byteLength(body)}\r\nx-request-id: ${randomUUID()}\r\nconnection: close\r\n\r\n${body}`,
   )
 }
 

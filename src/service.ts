@@ -7,7 +7,7 @@ import { createBackgroundWork } from './background-work.ts'
 import { createChangeFeed } from './changes/change-feed.ts'
 import { type Config, ConfigError, unprotected } from './config.ts'
 import { openJobStore } from './database/job-store.ts'
-import { openStore } from './database/open-store.ts'
+import { onceReached, openStore } from './database/open-store.ts'
 import { openPipelinedDatabase } from './database/pipeline.ts'
 import { openDatabase } from './database/pool.ts'
 import { databaseProblems } from './database/readiness.ts'
@@ -57,9 +57,10 @@ export async function startService(config: Config, log: Logger): Promise<Service
     url,
     name: 'thingspace asking',
     connections: 8,
-    statementTimeoutMs: 30_000,
-    lockTimeoutMs: 5_000,
-    connectionTimeoutMs: 5_000,
+    // All that is asked is found by key. A link that went dead is noticed a second after this.
+    statementTimeoutMs: 3_000,
+    lockTimeoutMs: 2_000,
+    connectionTimeoutMs: 3_000,
     onConnectionError,
   })
   const store = openJobStore({
@@ -112,13 +113,14 @@ export async function startService(config: Config, log: Logger): Promise<Service
     findProblems: async () => (closing ? ['shutting down'] : databaseProblems(asking)),
   })
   const background = createBackgroundWork({ store, config, listenersKey, client, metrics, log })
-  const opened = openStore(asking, { migrate: config.migrate, log, isClosing: () => closing }).then(async () => {
+  const isClosing = () => closing
+  const opened = openStore(url, { migrate: config.migrate, log, isClosing }).then(async () => {
     if (closing) return
-    databaseKeys = await loadDatabaseKeys(asking, sealer)
+    databaseKeys = await onceReached(() => loadDatabaseKeys(asking, sealer), { log, isClosing })
     await callers.start()
     if (callers.isUnprotected() && !config.tryOut) throw new ConfigError([unprotected(config.host)])
     void background.start()
-    await feed.start()
+    await onceReached(() => feed.start(), { log, isClosing })
   })
   const close = async () => {
     closing = true

@@ -1,7 +1,11 @@
 import pg from 'pg'
 import type { Logger } from 'pino'
+import { MortalClient } from './mortal-client.ts'
 
 const againAfterMs = 1_000
+/** Who only listens does not notice that nothing can come any more. */
+const askEveryMs = 2_000
+const askWithinMs = 1_500
 
 /**
  * Calls back at every NOTIFY on a channel, over a connection of its own that is made anew whenever it is lost; a
@@ -13,16 +17,17 @@ export async function listenTo(
   onNotice: () => void,
   log: Logger,
 ): Promise<() => Promise<void>> {
-  let client: pg.Client | null = null
+  let client: MortalClient | null = null
   let ended = false
   let retry: NodeJS.Timeout | undefined
 
   async function connect(): Promise<void> {
-    const fresh = new pg.Client({
+    const fresh = new MortalClient({
       connectionString: databaseUrl,
       application_name: 'thingspace listening',
       keepAlive: true,
-      connectionTimeoutMillis: 5_000,
+      connectionTimeoutMillis: 3_000,
+      query_timeout: askWithinMs,
     })
     const lost = () => {
       if (client === fresh) client = null
@@ -45,8 +50,11 @@ export async function listenTo(
   }
 
   await connect()
+  // One that fails costs the client, and so makes it connect anew.
+  const asking = setInterval(() => client?.query('select').catch(() => undefined), askEveryMs)
   return async () => {
     ended = true
+    clearInterval(asking)
     clearTimeout(retry)
     await client?.end().catch(() => undefined)
   }

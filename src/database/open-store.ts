@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import { migrate, pendingMigrations } from './migrate.ts'
-import type { Database } from './pool.ts'
-import { refusalOf } from './refusal.ts'
+import { type Database, openDatabase } from './pool.ts'
+import { driverProblem, refusalOf, sqlState } from './refusal.ts'
 
 export interface OpenStoreOptions {
   migrate: boolean
@@ -13,27 +13,56 @@ export interface OpenStoreOptions {
  * Waits until the database can be reached and its schema is current; migrates it unless told not to. Throws only for
  * what waiting can't mend.
  */
-export async function openStore(db: Database, options: OpenStoreOptions): Promise<void> {
+export async function openStore(url: string, options: OpenStoreOptions): Promise<void> {
   const { log, isClosing } = options
-  for (let attempt = 1; !isClosing(); attempt += 1) {
-    try {
-      if (options.migrate) {
-        const steps = await migrate(db)
-        if (steps.length > 0) log.info({ steps }, 'the schema was migrated')
-        return
-      }
-      const pending = await pendingMigrations(db)
+  const db = openDatabase({ url, name: 'thingspace migrating', ...patient, onConnectionError: () => undefined })
+  try {
+    for (let told = false; !isClosing(); told = true) {
+      const pending = await onceReached(() => migrateOrLook(db, options), options)
       if (pending.length === 0) return
-      if (attempt === 1) log.warn({ pending }, 'the schema is not current: run npm run migrate')
-    } catch (error) {
-      if (!isPassing(error)) throw error
-      if (attempt === 1) log.warn({ err: error }, 'the database is away; trying again every second')
+      if (!told) log.warn({ pending }, 'the schema is not current: run npm run migrate')
+      await pause()
     }
-    await new Promise(resolve => setTimeout(resolve, 1_000))
+  } catch (error) {
+    if (!isClosing()) throw error
+  } finally {
+    await db.destroy()
   }
 }
 
+/** A step over a large table takes its time, and another replica may be at it. */
+const patient = { connections: 2, statementTimeoutMs: 3_600_000, lockTimeoutMs: 60_000, connectionTimeoutMs: 3_000 }
+
+async function migrateOrLook(db: Database, options: OpenStoreOptions): Promise<string[]> {
+  if (!options.migrate) return pendingMigrations(db)
+  const steps = await migrate(db)
+  if (steps.length > 0) options.log.info({ steps }, 'the schema was migrated')
+  return []
+}
+
+/** Does what needs the database as soon as that can be reached. Throws for what waiting can't mend, and when closing. */
+export async function onceReached<T>(
+  work: () => Promise<T>,
+  { log, isClosing }: Pick<OpenStoreOptions, 'log' | 'isClosing'>,
+): Promise<T> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!isPassing(error) || isClosing()) throw error
+      if (attempt === 1) log.warn({ err: error }, 'the database is away; trying again every second')
+    }
+    await pause()
+  }
+}
+
+function pause(): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, 1_000))
+}
+
+/** What the server said, unless it refused; else what the link or the system said. All else is a fault of ours. */
 function isPassing(error: unknown): boolean {
   const root = error instanceof Error && error.cause !== undefined ? error.cause : error
-  return refusalOf(root) !== 'refused'
+  if (sqlState(root) !== null) return refusalOf(root) !== 'refused'
+  return driverProblem(root) !== null || typeof (root as { code?: unknown }).code === 'string'
 }

@@ -1,6 +1,6 @@
-import type { Socket } from 'node:net'
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
+import { MortalClient } from './mortal-client.ts'
 import type { Tables } from './tables.ts'
 
 export interface DatabaseOptions {
@@ -29,6 +29,7 @@ export function openPool(options: DatabaseOptions): pg.Pool {
     application_name: options.name,
     max: options.connections,
     keepAlive: true,
+    keepAliveInitialDelayMillis: 5_000,
     connectionTimeoutMillis: options.connectionTimeoutMs,
     statement_timeout: options.statementTimeoutMs,
     lock_timeout: options.lockTimeoutMs,
@@ -47,56 +48,22 @@ export function openPool(options: DatabaseOptions): pg.Pool {
   // would end this process (node-postgres #2439). So every client has a listener of its own.
   pool.on('connect', client => client.on('error', options.onConnectionError))
   pool.on('error', options.onConnectionError)
+  endTogether(pool)
   return pool
 }
 
 /**
- * A client that dies with its time-out. Otherwise a connection whose link went dead is given back as healthy, and every
- * later query on it times out too (node-postgres #3399).
+ * When the link of one client went dead, those that idle are not trusted either: each would cost one more time-out. An
+ * idle client whose link is cut is dropped by the pool.
  */
-class MortalClient extends pg.Client {
-  #corked = false
-
-  override query: pg.Client['query'] = ((...args: Parameters<pg.Client['query']>) => {
-    this.#cork()
-    const answer = super.query(...prepared(args)) as unknown
-    if (answer instanceof Promise) answer.catch(error => this.#dieOfTimeout(error))
-    return answer
-  }) as pg.Client['query']
-
-  #dieOfTimeout(error: unknown): void {
-    if (!(error instanceof Error) || error.message !== 'Query read timeout') return
-    this.#stream().destroy()
+function endTogether(pool: pg.Pool): void {
+  const idle = new Set<MortalClient>()
+  const cutIdle = () => {
+    for (const client of idle) client.cut()
+    idle.clear()
   }
-
-  /** Statements that are sent in one go leave in one write. */
-  #cork(): void {
-    if (this.#corked) return
-    const stream = this.#stream()
-    this.#corked = true
-    stream.cork()
-    process.nextTick(() => {
-      this.#corked = false
-      stream.uncork()
-    })
-  }
-
-  #stream(): Socket {
-    return (this as unknown as { connection: { stream: Socket } }).connection.stream
-  }
-}
-
-type QueryArguments = Parameters<pg.Client['query']>
-
-const names = new Map<string, string>()
-const mostNames = 300
-
-/** A statement with parameters gets a name, so that each connection parses it once. */
-function prepared(args: QueryArguments): QueryArguments {
-  const [text, values, ...callback] = args as unknown as [unknown, unknown, ...unknown[]]
-  if (typeof text !== 'string' || !Array.isArray(values) || values.length === 0) return args
-  const name = names.get(text) ?? (names.size < mostNames ? `s${names.size}` : undefined)
-  if (name === undefined) return args
-  names.set(text, name)
-  return [{ name, text, values }, ...callback] as unknown as QueryArguments
+  pool.on('connect', client => (client as unknown as MortalClient).whenSilent(cutIdle))
+  pool.on('acquire', client => idle.delete(client as unknown as MortalClient))
+  pool.on('release', (_error, client) => idle.add(client as unknown as MortalClient))
+  pool.on('remove', client => idle.delete(client as unknown as MortalClient))
 }

@@ -52,6 +52,22 @@ export function isDatabaseAway(error: unknown): boolean {
   return driverProblem(error) !== null
 }
 
+/**
+ * After these a connection is good for nothing, though it may look alive: the server became read-only (a demoted
+ * primary), shuts down or starts, has no connections or no disk, met a fault of its own; or nothing comes any more.
+ */
+const deadly = /^(08|25006|57P0[123]|53300|58030|XX000)/
+
+export function costsConnection(error: unknown): boolean {
+  const code = sqlState(error)
+  return code === null ? isLinkSilent(error) : deadly.test(code)
+}
+
+/** The driver's words for a query whose answer did not come. */
+export function isLinkSilent(error: unknown): boolean {
+  return error instanceof Error && error.message === 'Query read timeout'
+}
+
 /** Problems of the link that the driver tells by a constant message or by the operating system's code. */
 export function driverProblem(error: unknown): string | null {
   if (!(error instanceof Error)) return null
@@ -71,8 +87,10 @@ const linkCodes = new Set([
 ])
 const driverMessages = [
   'timeout exceeded when trying to connect',
+  'timeout expired',
   'Connection terminated',
   'Client has encountered a connection error',
+  'Client was closed',
   'Query read timeout',
   'Cannot use a pool after calling end on the pool',
 ]

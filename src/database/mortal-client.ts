@@ -1,0 +1,77 @@
+import type { Socket } from 'node:net'
+import pg from 'pg'
+import { costsConnection, isLinkSilent } from './refusal.ts'
+
+type Query = pg.Client['query']
+type QueryArguments = Parameters<Query>
+
+/**
+ * A client that dies with an error after which its connection is good for nothing: a time-out of the link, a server
+ * that became read-only, that shuts down, that has no resources left. Otherwise the connection is given back as healthy,
+ * and every later query on it fails too (node-postgres #3399).
+ *
+ * Its rollback never fails: a connection that ends takes its transaction with it, and a rollback that failed would
+ * hide the error which it was for.
+ */
+export class MortalClient extends pg.Client {
+  #onSilence = () => {}
+  #corked = false
+
+  override query: Query = ((...args: QueryArguments) => {
+    this.#cork()
+    const answer = super.query(...prepared(args)) as unknown
+    if (!(answer instanceof Promise)) return answer
+    const isRollback = (args as unknown[])[0] === 'rollback'
+    return answer.catch(error => {
+      if (isRollback || costsConnection(error)) this.#die()
+      if (isLinkSilent(error)) this.#onSilence()
+      if (!isRollback) throw error
+      return { command: 'ROLLBACK', rowCount: null, rows: [] }
+    })
+  }) as Query
+
+  /** Told when a query was never answered: what else goes over the same link is likely to be dead too. */
+  whenSilent(told: () => void): void {
+    this.#onSilence = told
+  }
+
+  /** Breaks the link off, as if it had been lost. */
+  cut(): void {
+    this.#stream().destroy()
+  }
+
+  /** Statements that are sent in one go leave in one write. */
+  #cork(): void {
+    if (this.#corked) return
+    const stream = this.#stream()
+    this.#corked = true
+    stream.cork()
+    process.nextTick(() => {
+      this.#corked = false
+      stream.uncork()
+    })
+  }
+
+  #stream(): Socket {
+    return (this as unknown as { connection: { stream: Socket } }).connection.stream
+  }
+
+  #die(): void {
+    // Marked as ending at once, so that the pool does not hand it to the next one who waits.
+    void this.end().catch(() => undefined)
+    this.cut()
+  }
+}
+
+const names = new Map<string, string>()
+const mostNames = 300
+
+/** A statement with parameters gets a name, so that each connection parses it once. */
+function prepared(args: QueryArguments): QueryArguments {
+  const [text, values, ...callback] = args as unknown as [unknown, unknown, ...unknown[]]
+  if (typeof text !== 'string' || !Array.isArray(values) || values.length === 0) return args
+  const name = names.get(text) ?? (names.size < mostNames ? `s${names.size}` : undefined)
+  if (name === undefined) return args
+  names.set(text, name)
+  return [{ name, text, values }, ...callback] as unknown as QueryArguments
+}

@@ -35,7 +35,7 @@ export function openPool(options: DatabaseOptions): pg.Pool {
     lock_timeout: options.lockTimeoutMs,
     idle_in_transaction_session_timeout: 5_000,
     // The server's own limit comes first; this one is for a link that no longer carries the server's answer.
-    query_timeout: options.statementTimeoutMs + 1_000,
+    query_timeout: options.statementTimeoutMs + 500,
     // Queries of a plain connection need not wait for each other's answer. (Within a transaction Kysely sends them one
     // after another all the same.)
     pipeline: true,

@@ -1,0 +1,107 @@
+import { rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import t from 'tap'
+import { checkLedger } from './check-ledger.ts'
+import { startLink } from './link.ts'
+import { request, type Sent, startLoad, untilTaken } from './load.ts'
+import { mountSmallDisk, startOwnPostgres } from './own-postgres.ts'
+import { isAlive, startInEarnest } from './stage.ts'
+
+const workers = 12
+
+t.test('whatever becomes of PostgreSQL, the same process goes on by itself', async parent => {
+  const disk = await mountSmallDisk(parent, 192)
+  const settings = { max_wal_size: '32MB', min_wal_size: '32MB', wal_keep_size: '0' }
+  const postgres = await startOwnPostgres(parent, disk === null ? {} : { folder: disk, settings })
+  const link = await startLink(postgres.url())
+  parent.teardown(() => link.stop())
+  const server = await startInEarnest(parent, link.url)
+  const urls = () => [server.url]
+  const ledger: Sent[] = []
+  const load = () => startLoad({ urls, workers, ledger })
+  const ready = () => request('GET', `${server.url}/health/ready`)
+
+  await parent.test('a restart of PostgreSQL as after a crash, under load', async t => {
+    const running = load()
+    for (const count of [80, 160]) {
+      await running.reaches(count)
+      await postgres.stop('immediate')
+      await postgres.start()
+      link.leadTo(postgres.url())
+      await untilTaken({ urls }, ledger)
+    }
+    await running.stop()
+    const checked = await checkLedger(postgres.sql, [server], ledger)
+    t.match(checked, { lost: 0, doubled: 0 })
+  })
+
+  await parent.test('a primary that became read-only is not ready, and its connections are not kept', async t => {
+    const running = load()
+    const before = await backends()
+    await readOnly('on')
+    await until(async () => (await ready())?.status === 503)
+    t.match(await ready(), { body: { errorMessage: /transaction_read_only = on/ } })
+    await until(async () => (await backends()).every(pid => !before.includes(pid)))
+    await readOnly('off')
+    await untilTaken({ urls }, ledger)
+    await running.stop()
+    t.match(await ready(), { status: 200 })
+  })
+
+  if (disk !== null) {
+    await parent.test('a full disk costs no callback that was acknowledged', async t => {
+      const running = load()
+      await running.reaches(30)
+      const ballast = path.join(disk, 'ballast')
+      await writeFile(ballast, Buffer.alloc(256 * 2 ** 20)).catch(() => undefined)
+      // Until something needs a page or a segment of the log that is not there any more.
+      await postgres
+        .sql('create table filler as select repeat(md5(n::text), 50) from generate_series(1, 200000) n')
+        .catch(() => undefined)
+      await until(async () => (await probe()) === 503)
+      await rm(ballast)
+      await until(() =>
+        postgres
+          .sql('select 1')
+          .then(() => true)
+          .catch(() => restart()),
+      )
+      link.leadTo(postgres.url())
+      await untilTaken({ urls }, ledger)
+      await running.stop()
+      t.match(await ready(), { status: 200 })
+    })
+  }
+
+  t.ok(isAlive(server), 'the same process')
+  t.match(await checkLedger(postgres.sql, [server], ledger), { lost: 0, doubled: 0 })
+
+  async function readOnly(value: 'on' | 'off'): Promise<void> {
+    await postgres.sql(`alter system set default_transaction_read_only = ${value}`)
+    await postgres.sql('select pg_reload_conf()')
+  }
+
+  async function backends(): Promise<number[]> {
+    const rows = await postgres.sql(
+      "select pid from pg_stat_activity where application_name in ('thingspace receiving', 'thingspace asking')",
+    )
+    return rows.map(({ pid }) => pid)
+  }
+
+  async function probe(): Promise<number | undefined> {
+    return (await request('POST', `${server.url}/callbacks/0000123456-00001/CarrierService`, {}))?.status
+  }
+
+  async function restart(): Promise<boolean> {
+    await postgres.stop('immediate').catch(() => undefined)
+    await postgres.start()
+    return true
+  }
+})
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  for (let tries = 1; !(await holds()); tries += 1) {
+    if (tries === 400) throw new Error('it never came to that')
+    await new Promise(resolve => setTimeout(resolve, 50))
+  }
+}

@@ -47,8 +47,9 @@ export async function startOwnPostgres(t: Teardown, options: OwnPostgresOptions 
 
   async function stop(mode: 'fast' | 'immediate'): Promise<void> {
     await pool.end()
-    if (mode === 'immediate') process.kill(await postmaster(cluster), 'SIGQUIT')
-    else await server.stop()
+    const pid = mode === 'immediate' ? await postmaster(cluster) : null
+    if (pid === null) await server.stop()
+    else process.kill(pid, 'SIGQUIT')
     await server.ended
   }
   t.teardown(async () => {
@@ -81,8 +82,10 @@ function urlOf(port: number): string {
   return `postgres://${superuser}:${password}@127.0.0.1:${port}/postgres`
 }
 
-async function postmaster(cluster: string): Promise<number> {
-  return Number((await readFile(path.join(cluster, 'postmaster.pid'), 'utf8')).split('\n')[0])
+/** null: it has ended by itself. */
+async function postmaster(cluster: string): Promise<number | null> {
+  const text = await readFile(path.join(cluster, 'postmaster.pid'), 'utf8').catch(() => null)
+  return text === null ? null : Number(text.split('\n')[0])
 }
 
 const run = promisify(execFile)

@@ -16,6 +16,8 @@ export interface Sent {
 
 export interface Load {
   ledger: Sent[]
+  /** Milliseconds that each acknowledgement took. */
+  latencies: number[]
   /** Acknowledged so far. */
   acknowledged(): number
   /** Resolves when so many are acknowledged, or rejects. */
@@ -42,6 +44,7 @@ const answerWithinMs = 6_000
  */
 export function startLoad(options: LoadOptions): Load {
   const { workers, recordEach = 4, ledger = [] } = options
+  const latencies: number[] = []
   let acknowledged = 0
   let stopping = false
   const waiting: { count: number; resolve: () => void }[] = []
@@ -52,9 +55,11 @@ export function startLoad(options: LoadOptions): Load {
       const { n } = sent
       if (n % (2 * recordEach) === 0) await record(options, sent)
       const copies = n % 10 === 0 ? [deliver(options, sent), deliver(options, sent)] : [deliver(options, sent)]
+      const asked = performance.now()
       await Promise.all(copies)
+      if (isTaken(sent)) latencies.push(performance.now() - asked)
       if (n % (2 * recordEach) === recordEach) await record(options, sent)
-      if (sent.outcome === 'ok') acknowledged += 1
+      if (isTaken(sent)) acknowledged += 1
       // As little as a sender waits that was told to come back; the fault itself must not become the load.
       else await pause(200)
       for (const one of waiting) if (acknowledged >= one.count) one.resolve()
@@ -64,6 +69,7 @@ export function startLoad(options: LoadOptions): Load {
   const working = Array.from({ length: workers }, work)
   return {
     ledger,
+    latencies,
     acknowledged: () => acknowledged,
     reaches: count =>
       new Promise((resolve, reject) => {

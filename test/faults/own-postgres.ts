@@ -10,7 +10,8 @@ import { findServerUser } from '../../src/database/embedded-process.ts'
 import { type Server, startServer } from '../../src/database/embedded-server.ts'
 import type { Teardown } from './stage.ts'
 
-const password = 'password'
+/** Of every cluster here. */
+export const password = 'password'
 
 /** A PostgreSQL that a test may do to what it likes. */
 export interface OwnPostgres {
@@ -38,7 +39,7 @@ export async function startOwnPostgres(t: Teardown, options: OwnPostgresOptions 
   // Run by root, the server is another user's, who must pass through here.
   await chmod(folder, 0o711)
   const user = await findServerUser(options.cluster ?? '')
-  const binaries = await reachableBinaries(options.binaries ?? (await findBinaries()), user)
+  const binaries = options.binaries ?? (await reachableBinaries(await findBinaries(), user))
   const cluster = options.cluster ?? (await createCluster(folder, password, binaries, user, () => undefined))
   const log = path.join(folder, 'postgres.log')
   let settings = options.settings

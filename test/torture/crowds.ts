@@ -1,0 +1,98 @@
+import net from 'node:net'
+import { checkLedger } from '../faults/check-ledger.ts'
+import { pause, startLoad } from '../faults/load.ts'
+import { token } from '../faults/stage.ts'
+import { account } from '../fixtures/service.ts'
+import { flood } from './flood.ts'
+import { type Context, makePlace, quantile, type Scenario, times } from './scenario.ts'
+
+export const slowClients: Scenario = {
+  key: 'slow',
+  fault: '1,000 slow clients (headers, body, read)',
+  target: 'p99 of real traffic < 2×',
+  async run(context) {
+    const { sql, start } = await makePlace(context)
+    const server = await start()
+    const urls = () => [server.url]
+    const load = startLoad({ urls, workers: 8 })
+    await load.reaches(300)
+    const seconds = times(context, 20, 5)
+    const alone = await latencies(load.latencies, seconds)
+    const crowd = crowdOf(context, server.url, times(context, 1_000, 100))
+    await pause(2_000)
+    const beside = await latencies(load.latencies, seconds)
+    const { held } = crowd.end()
+    await load.stop()
+    await checkLedger(sql, [server], load.ledger)
+    const [before, during] = [quantile(alone, 0.99), quantile(beside, 0.99)]
+    return {
+      measured: `p99 ${before.toFixed(1)} ms alone, ${during.toFixed(1)} ms beside ${held} slow clients (${(during / before).toFixed(2)}×)`,
+      reached: during < 2 * before,
+    }
+  },
+}
+
+async function latencies(all: readonly number[], seconds: number): Promise<number[]> {
+  const from = all.length
+  await pause(seconds * 1_000)
+  return all.slice(from)
+}
+
+/** Each sends a byte now and then, or reads nothing of many answers; one that is turned away comes back. */
+function crowdOf({ teardown }: Context, url: string, size: number) {
+  const { hostname, port } = new URL(url)
+  let ended = false
+  let held = 0
+  const sockets = new Set<net.Socket>()
+  const begin = (n: number) => {
+    if (ended) return
+    const socket = net.connect(Number(port), hostname)
+    sockets.add(socket)
+    held = Math.max(held, sockets.size)
+    socket.on('error', () => undefined)
+    const post = `POST /callbacks/${account}/CarrierService HTTP/1.1\r\nHost: localhost\r\n`
+    const get = `GET /openapi.json HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\n\r\n`
+    if (n % 3 === 0) socket.write('POST /callbacks')
+    else if (n % 3 === 1) socket.write(`${post}Content-Length: 1000\r\n\r\n{`)
+    else socket.pause().write(get.repeat(10))
+    const drip = setInterval(() => n % 3 !== 2 && socket.write('x'), 1_000)
+    socket.on('close', () => {
+      clearInterval(drip)
+      sockets.delete(socket)
+      setTimeout(begin, 500, n)
+    })
+    if (n % 3 !== 2) socket.resume()
+  }
+  for (let n = 0; n < size; n += 1) begin(n)
+  const end = () => {
+    ended = true
+    for (const socket of sockets) socket.destroy()
+    return { held }
+  }
+  teardown(end)
+  return { end }
+}
+
+export const overload: Scenario = {
+  key: 'overload',
+  fault: '5× overload for 60 s',
+  target: 'refusals < 50 ms, ≥ 80 % of peak goodput, normal ≤ 5 s after',
+  async run(context) {
+    const { start } = await makePlace(context)
+    const { url } = await start()
+    const seconds = times(context, 60, 5)
+    await flood({ url, connections: 256, seconds: 5, run: 'warm-up' })
+    const peak = await flood({ url, connections: 256, seconds: times(context, 15, 5), run: 'peak' })
+    const over = await flood({ url, connections: 4_000, seconds, run: 'over', rate: 5 * peak.acknowledged })
+    await pause(2_000)
+    const after = await flood({ url, connections: 256, seconds: 5, run: 'after' })
+    const share = over.acknowledged / peak.acknowledged
+    return {
+      measured:
+        `peak ${Math.round(peak.acknowledged)}/s; then ${(over.answered / peak.acknowledged).toFixed(1)}× of it came: ` +
+        `${Math.round(100 * share)} % of peak acknowledged, ${over.refused} refused, p99 ${over.refusedP99} ms, ` +
+        `${over.failed} failed; afterwards ${Math.round(after.acknowledged)}/s, ${after.refused + after.failed} not taken`,
+      reached: share >= 0.8 && over.refusedP99 < 50 && over.failed === 0 && after.refused + after.failed === 0,
+    }
+  },
+}

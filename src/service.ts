@@ -16,6 +16,7 @@ import { countCarrierCalls } from './operating/count-carrier-calls.ts'
 import { createCursors } from './operating/cursor.ts'
 import { createMetrics } from './operating/metrics.ts'
 import { openCarrier } from './operating/open-carrier.ts'
+import { admitEarly } from './receiving/admit-early.ts'
 import { createCallbackWriter } from './receiving/callback-writer.ts'
 import { type DatabaseKeys, loadDatabaseKeys } from './secrets/database-keys.ts'
 import { createSealer } from './secrets/sealer.ts'
@@ -83,17 +84,19 @@ export async function startService(config: Config, log: Logger): Promise<Service
     callersAgeMs: callers.ageMs,
     countOverdue: () => countOverdue(asking),
   })
-  const writer = createCallbackWriter(receiving, {
-    keys,
-    onRetry: (refusal, error, callbacks) => {
-      metrics.retries.inc({ refusal })
-      log.warn({ refusal, err: error, callbacks }, 'a transaction did not go through')
-    },
-    onCommit: (callbacks, seconds) => {
-      metrics.batchSize.observe(callbacks)
-      metrics.transactionSeconds.observe(seconds)
-    },
-  })
+  const writer = admitEarly(
+    createCallbackWriter(receiving, {
+      keys,
+      onRetry: (refusal, error, callbacks) => {
+        metrics.retries.inc({ refusal })
+        log.warn({ refusal, err: error, callbacks }, 'a transaction did not go through')
+      },
+      onCommit: (callbacks, seconds) => {
+        metrics.batchSize.observe(callbacks)
+        metrics.transactionSeconds.observe(seconds)
+      },
+    }),
+  )
   const feed = createChangeFeed(asking, url, log)
   const client =
     config.thingSpace === null ? null : countCarrierCalls(openCarrier(asking, sealer, config.thingSpace), metrics)

@@ -8,13 +8,14 @@ import { driftKinds, findListenerDrift } from './listeners/find-listener-drift.t
 import { createJobs, type Job, type Jobs } from './operating/jobs.ts'
 import type { Metrics } from './operating/metrics.ts'
 import { askCarrier } from './polling/ask-carrier.ts'
+import { deleteOld } from './retention/delete-old.ts'
 import { giveUpUnanswered, settleUnknown } from './sending/settle-unknown.ts'
 import { mergeCounts } from './summary/merge-counts.ts'
 import type { ThingSpaceClient } from './thingspace/client.ts'
 
 export interface BackgroundWorkOptions {
   store: JobStore
-  config: Pick<Config, 'expectWithin' | 'listeners' | 'migrate'>
+  config: Pick<Config, 'expectWithin' | 'keep' | 'listeners' | 'migrate'>
   /** null until the database was reached for the first time. */
   listenersKey: () => Buffer | null
   /** null: no credentials for ThingSpace are configured, and it is asked nothing. */
@@ -45,6 +46,7 @@ export function createBackgroundWork(options: BackgroundWorkOptions): Jobs {
       },
     },
     { name: 'unknown', everySeconds: 2, run: () => settleUnknown(db, expectWithin) },
+    { name: 'retention', everySeconds: 3_600, run: isStopping => deleteOld(db, config.keep, isStopping) },
     { name: 'unanswered', everySeconds: 15, run: () => giveUpUnanswered(db, expectWithin) },
     { name: 'counts', everySeconds: 5, run: () => mergeCounts(db) },
   ]

@@ -4,6 +4,7 @@ import type { ApiToken } from './operating/access.ts'
 import { addressList, isLoopback } from './operating/address-list.ts'
 import { readApiTokens } from './operating/api-tokens.ts'
 import type { HttpLimits } from './operating/strict-http.ts'
+import { fingerprintsKeptMs, type Retention } from './retention/delete-old.ts'
 import { readBaseUrl } from './thingspace/call.ts'
 
 export interface Config {
@@ -27,6 +28,7 @@ export interface Config {
   sealKeysPrevious: Buffer[]
   logLevel: string
   expectWithin: ExpectWithin
+  keep: Retention
   /** null: nothing is asked of ThingSpace, only its callbacks are taken. */
   thingSpace: ThingSpaceAccess | null
 }
@@ -128,6 +130,10 @@ export function readConfig(environment: Env): Config {
       default: 0,
       byOperation: {},
     }),
+    keep: {
+      callbacks: attempt('KEEP_CALLBACKS', () => readKeeping(env.KEEP_CALLBACKS ?? '400d', fingerprintsKeptMs), null),
+      history: attempt('KEEP_HISTORY', () => readKeeping(env.KEEP_HISTORY ?? '400d', 0), null),
+    },
     thingSpace: attempt('THINGSPACE_*', () => readThingSpace(env), null),
   }
   if (databaseUrl !== null && env.SEAL_KEY === undefined) {
@@ -274,4 +280,11 @@ function readDuration(text: string): number {
   const milliseconds = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }[unit ?? '']
   if (amount === undefined || milliseconds === undefined) throw new Error('a time such as 90s, 15m or 12h')
   return Number(amount) * milliseconds
+}
+
+function readKeeping(text: string, least: number): number | null {
+  if (text === 'forever') return null
+  const milliseconds = readDuration(text)
+  if (milliseconds < least) throw new Error(`at least ${least / 86_400_000}d, or a repeat would count as new`)
+  return milliseconds
 }

@@ -31,6 +31,23 @@ export function credentialOf(
   }
 }
 
+/**
+ * Without the secrets of one profile. One that stands in what names a profile is that profile's; any other could be
+ * anybody's, and stays only when what names another profile holds it.
+ */
+export function secretsOfOthers(message: JsonObject, secrets: Secrets, iccid: string): Secrets {
+  return Object.fromEntries(
+    Object.entries(secrets).filter(([pointer]) => {
+      const holder = at(message, pointerNames(pointer).slice(0, -1))
+      return holder !== message && namesAnIccid(holder) && !names(holder, iccid)
+    }),
+  )
+}
+
+function namesAnIccid(holder: unknown): boolean {
+  return /"kind":"iccid"/i.test(JSON.stringify(holder ?? null))
+}
+
 function names(profile: unknown, iccid: string): boolean {
   return JSON.stringify(profile ?? null).includes(JSON.stringify(iccid))
 }

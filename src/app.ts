@@ -26,8 +26,8 @@ import { credentialRoute } from './profiles/credential-route.ts'
 import { lookupRoute } from './profiles/lookup-route.ts'
 import { profileListRoutes } from './profiles/profile-list-routes.ts'
 import { profileRoutes } from './profiles/profile-routes.ts'
+import type { AdmittingWriter } from './receiving/admit-early.ts'
 import { callbackRoute } from './receiving/callback-route.ts'
-import type { CallbackWriter } from './receiving/callback-writer.ts'
 import type { Keys } from './receiving/incoming-callback.ts'
 import { createListeners } from './receiving/listeners.ts'
 import { storedCallbackRoutes } from './receiving/stored-callback-routes.ts'
@@ -41,7 +41,7 @@ export interface AppParts {
   log: FastifyBaseLogger
   /** For asking: a pool of its own, so that receiving is never starved by queries. */
   db: Database
-  writer: CallbackWriter
+  writer: AdmittingWriter
   /** null until the database was reached for the first time. */
   keys: () => Keys | null
   cursors: Cursors
@@ -99,6 +99,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     findListener: createListeners(config.listeners, callers.listeners),
     areListenersKnown: () => callers.listeners() !== null,
     tryOut: callers.tryOut,
+    isFull: writer.isFull,
     bodyLimit: config.callbackBodyLimit,
     metrics,
   })

@@ -33,7 +33,8 @@ export function openPool(options: DatabaseOptions): pg.Pool {
     connectionTimeoutMillis: options.connectionTimeoutMs,
     statement_timeout: options.statementTimeoutMs,
     lock_timeout: options.lockTimeoutMs,
-    idle_in_transaction_session_timeout: 5_000,
+    // A transaction whose link went dead keeps its locks, that of the feed among them, for so long: all wait for it.
+    idle_in_transaction_session_timeout: 2_000,
     // The server's own limit comes first; this one is for a link that no longer carries the server's answer.
     query_timeout: options.statementTimeoutMs + 500,
     // Queries of a plain connection need not wait for each other's answer. (Within a transaction Kysely sends them one

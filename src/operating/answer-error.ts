@@ -7,7 +7,7 @@ import { errorReply, HttpError } from './http-error.ts'
 /** Every error in the one form. A 5xx says nothing of the inside; the log says where it came from. */
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const { statusCode, message, headers, errorCode } = toAnswer(error)
-  if (statusCode === 503) request.log.warn({ err: error }, 'not available')
+  if (statusCode === 503) tellNowAndThen(request, error)
   else if (statusCode >= 500) request.log.error({ err: error, statusCode }, 'failed')
   reply
     .code(statusCode)
@@ -16,6 +16,22 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
   if (!request.raw.complete) answeredEarly.add(request.raw.socket)
   reply.serializer(JSON.stringify)
   reply.send({ errorCode: errorCode ?? String(statusCode), errorMessage: message })
+}
+
+const tellEveryMs = 1_000
+let toldAt = Number.NEGATIVE_INFINITY
+let untold = 0
+
+/** Thousands a second may be refused, each for the same reason, when there is least time to tell of each. */
+function tellNowAndThen(request: FastifyRequest, error: unknown): void {
+  const now = performance.now()
+  if (now - toldAt < tellEveryMs) {
+    untold += 1
+    return
+  }
+  request.log.warn({ err: error, untold }, 'not available')
+  toldAt = now
+  untold = 0
 }
 
 export function answerNotFound(_request: FastifyRequest, reply: FastifyReply): void {

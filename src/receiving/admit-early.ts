@@ -1,39 +1,51 @@
 import { type CallbackWriter, StoreBusy } from './callback-writer.ts'
 
-const longestWaitMs = 1_000
-/** So many must have waited that long: a few that wait for a row which somebody holds tell nothing of the others. */
-const enough = 200
+export interface AdmittingWriter extends CallbackWriter {
+  /** Whether one that comes now would wait in vain. */
+  isFull(): boolean
+}
+
+/** What may wait before anything is known of how fast the database is, and at least and at most. */
+const atFirst = 1_000
+const least = 256
+const most = 5_000
+/** A callback is given up after 1.8 seconds: no more are let in than were committed in a part of that. */
+const shareOfSecond = 0.8
+const windowMs = 1_000
+const busyAt = 200
 
 /**
- * Refuses at once what would wait in vain: when many that came before have waited long and are not committed yet, one
- * that comes now would be refused in the end, but late, and its place in the queue would be another's loss.
+ * Refuses at once what would wait in vain: it would be refused in the end, but late, and the work on it would be another
+ * one's loss. How many may wait follows from how many were committed in the last second in which many waited.
  */
-export function admitEarly(writer: CallbackWriter, now: () => number = () => performance.now()): CallbackWriter {
-  const under = new Set<{ since: number }>()
+export function admitEarly(writer: CallbackWriter, now: () => number = () => performance.now()): AdmittingWriter {
+  let under = 0
+  let limit = atFirst
+  let window = { since: now(), committed: 0, fewest: 0 }
 
-  function isLate(): boolean {
-    if (under.size < enough) return false
-    const before = now() - longestWaitMs
-    let late = 0
-    // In the order in which they came.
-    for (const { since } of under) {
-      if (since > before) return false
-      late += 1
-      if (late === enough) return true
+  function isFull(): boolean {
+    const passed = now() - window.since
+    if (passed >= windowMs) {
+      const perSecond = (window.committed * 1_000) / passed
+      if (window.fewest >= busyAt) limit = Math.min(most, Math.max(least, Math.round(perSecond * shareOfSecond)))
+      window = { since: now(), committed: 0, fewest: under }
     }
-    return false
+    return under >= limit
   }
 
   return {
     ...writer,
+    isFull,
     async store(message) {
-      if (isLate()) throw new StoreBusy('callbacks wait longer than they can')
-      const entry = { since: now() }
-      under.add(entry)
+      if (isFull()) throw new StoreBusy('as many callbacks wait as can be committed in time')
+      under += 1
       try {
-        return await writer.store(message)
+        const stored = await writer.store(message)
+        window.committed += 1
+        return stored
       } finally {
-        under.delete(entry)
+        under -= 1
+        window.fewest = Math.min(window.fewest, under)
       }
     },
   }

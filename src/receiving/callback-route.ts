@@ -21,6 +21,8 @@ export interface CallbackRouteOptions {
   areListenersKnown: () => boolean
   /** Without any listener: callbacks from loopback need no credentials. */
   tryOut: () => boolean
+  /** Whether a callback that comes now would wait in vain. */
+  isFull: () => boolean
   bodyLimit: number
   metrics: Pick<Metrics, 'received' | 'refused' | 'unknownValues'>
 }
@@ -65,6 +67,7 @@ export const callbackRoute: FastifyPluginAsyncTypebox<CallbackRouteOptions> = as
     onRequest: async request => {
       if (!options.allowedSources.has(request.ip)) throw notAccepted()
       checkAddressed(options, request)
+      if (options.isFull()) throw full
       if (request.headers['content-encoding'] !== undefined) {
         throw new HttpError(415, 'send the body as it is, without Content-Encoding')
       }
@@ -139,6 +142,9 @@ function notAccepted(): HttpError {
 function notNow(): HttpError {
   return new HttpError(503, 'the callback could not be stored now; send it again', { 'retry-after': '1' })
 }
+
+/** One for all, told before the body is read: refusing must cost next to nothing when there is most to refuse. */
+const full = notNow()
 
 /** Only names that ThingSpace uses: a label with any name would grow without end. */
 function serviceLabel(serviceName: string): string {

@@ -2,7 +2,7 @@ import t from 'tap'
 import { admitEarly } from '../../src/receiving/admit-early.ts'
 import { type CallbackWriter, StoreBusy } from '../../src/receiving/callback-writer.ts'
 
-t.test('when many wait in vain, the next one is refused at once; when they are through, it is taken', async t => {
+t.test('no more are let in than can be committed in time', async t => {
   const pending: (() => void)[] = []
   let clock = 0
   const slow: CallbackWriter = {
@@ -13,16 +13,29 @@ t.test('when many wait in vain, the next one is refused at once; when they are t
   }
   const writer = admitEarly(slow, () => clock)
   const store = () => writer.store({} as Parameters<CallbackWriter['store']>[0])
-  const held = Array.from({ length: 150 }, store)
-  clock = 1_500
-  held.push(...Array.from({ length: 300 }, store))
-  t.equal(pending.length, 450, 'some that wait for long, and many for short, refuse nobody')
-  clock = 3_000
+  const come = (count: number) => Promise.all(Array.from({ length: count }, store))
+  const commit = async (count: number) => {
+    for (const resolve of pending.splice(0, count)) resolve()
+    await new Promise(setImmediate)
+  }
+
+  const held = [come(1_000)]
+  await t.rejects(store(), StoreBusy, 'at first, a number that suits most')
+  t.equal(pending.length, 1_000, 'the writer is not bothered with it')
+  for (clock = 100; clock <= 2_000; clock += 100) {
+    await commit(50)
+    if (!writer.isFull()) held.push(come(50))
+  }
+  t.equal(writer.isFull(), true, '500 a second: then 400 may wait')
+  await commit(pending.length - 400)
   await t.rejects(store(), StoreBusy)
-  t.equal(pending.length, 450, 'and the writer is not bothered')
-  for (const resolve of pending.splice(0)) resolve()
+  await commit(1)
+  held.push(come(1))
+  await commit(400)
   await Promise.all(held)
-  const next = store()
-  for (const resolve of pending) resolve()
-  t.match(await next, { verdict: 'applied' })
+
+  const burst = come(400)
+  await t.rejects(store(), StoreBusy, 'what it learned holds while nothing else is known')
+  await commit(400)
+  await burst
 })

@@ -18,6 +18,7 @@ const compose = read('docker-compose.yml')
 const lock = JSON.parse(read('package-lock.json')) as { packages: { [place: string]: LockedPackage } }
 
 interface LockedPackage {
+  integrity?: string
   dev?: boolean
   devOptional?: boolean
   optional?: boolean
@@ -64,8 +65,9 @@ t.test('.env.example with its needed lines filled in lets the service be reached
 t.test('docker compose names a needed variable that is missing, and hands on all others', async t => {
   for (const { name, needed } of example) {
     if (needed) t.match(compose, `\${${name}:?`, `${name} is asked for`)
-    // These four are the container's own affair: it listens everywhere inside, and has a database beside it.
-    else if (!['HOST', 'PORT', 'DATABASE_URL', 'DATA_DIR'].includes(name)) t.match(compose, `${name}: \${${name}:-`)
+    // These are compose's own affair: the container listens everywhere inside, and has a database beside it.
+    else if (!['HOST', 'PORT', 'BALANCER_PORT', 'DATABASE_URL', 'DATA_DIR'].includes(name))
+      t.match(compose, `${name}: \${${name}:-`)
   }
   t.match(compose, /^ {6}- 127\.0\.0\.1:\$\{PORT:-3000\}:3000$/m, 'published on this machine only')
 })
@@ -88,6 +90,16 @@ t.test('the lock file holds every package that it names, or npm ci refuses it', 
       .map(name => `${name} of ${place}`),
   )
   t.strictSame(missing, [])
+})
+
+t.test('the lock file holds a strong digest of every package, and npm ci checks it', async t => {
+  const packages = Object.entries(lock.packages).filter(([place]) => place !== '')
+  t.ok(packages.length > 100)
+  const weak = packages.filter(([, { integrity = '' }]) => !/^sha512-[A-Za-z0-9+/]{86}==$/.test(integrity))
+  t.strictSame(
+    weak.map(([place]) => place),
+    [],
+  )
 })
 
 t.test('what the image holds starts, is healthy, and leaves on SIGTERM, without any development package', async t => {

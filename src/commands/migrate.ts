@@ -1,8 +1,13 @@
+import { parseArgs } from 'node:util'
 import { readConfig } from '../config.ts'
+import { grantTo } from '../database/grant.ts'
 import { openJobStore } from '../database/job-store.ts'
 import { migrate } from '../database/migrate.ts'
 import { migrateJobs } from '../operating/jobs.ts'
 
+// --grant-to ROLE: lets that role use the tables, and nothing more, for a service that runs with MIGRATE=off.
+const { values } = parseArgs({ options: { 'grant-to': { type: 'string' } } })
+const role = values['grant-to']
 const { databaseUrl } = readConfig(process.env)
 if (databaseUrl === null) {
   process.stderr.write('set DATABASE_URL: the embedded database is migrated whenever it starts\n')
@@ -20,7 +25,9 @@ const store = openJobStore({
 try {
   const steps = await migrate(store.db)
   await migrateJobs(store)
+  if (role !== undefined) await grantTo(store.db, role)
   process.stdout.write(steps.length === 0 ? 'the schema is current\n' : `migrated: ${steps.join(', ')}\n`)
+  if (role !== undefined) process.stdout.write(`${role} may use the tables\n`)
 } finally {
   await store.db.destroy()
 }

@@ -1,0 +1,26 @@
+import { type Kysely, sql } from 'kysely'
+import type { Tables } from './tables.ts'
+
+const schemas = ['public', 'jobs']
+const rows = sql`select, insert, update, delete`
+
+/**
+ * Lets a role use the service's tables, and what later migrations of this owner add, but change no definition: what the
+ * service itself needs when it does not migrate.
+ */
+export async function grantTo(db: Kysely<Tables>, role: string): Promise<void> {
+  const who = sql.id(role)
+  for (const schema of schemas.map(name => sql.id(name))) {
+    for (const statement of [
+      sql`grant usage on schema ${schema} to ${who}`,
+      sql`grant ${rows} on all tables in schema ${schema} to ${who}`,
+      sql`grant usage on all sequences in schema ${schema} to ${who}`,
+      sql`grant execute on all functions in schema ${schema} to ${who}`,
+      sql`alter default privileges in schema ${schema} grant ${rows} on tables to ${who}`,
+      sql`alter default privileges in schema ${schema} grant usage on sequences to ${who}`,
+      sql`alter default privileges in schema ${schema} grant execute on functions to ${who}`,
+    ]) {
+      await statement.execute(db)
+    }
+  }
+}

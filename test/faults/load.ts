@@ -32,6 +32,8 @@ export interface LoadOptions {
   workers: number
   /** Goes on in a ledger of earlier loads of the same database. */
   ledger?: Sent[]
+  /** How long a sender waits that was told to come back, or not answered: the fault must not become the load. */
+  pauseMs?: number
   /** Of so many callbacks one has its activation recorded, before it or after it. */
   recordEach?: number
 }
@@ -43,7 +45,7 @@ const answerWithinMs = 6_000
  * recorded. Nothing is sent again here: `settle` does that when the fault is over.
  */
 export function startLoad(options: LoadOptions): Load {
-  const { workers, recordEach = 4, ledger = [] } = options
+  const { workers, pauseMs = 200, recordEach = 4, ledger = [] } = options
   const latencies: number[] = []
   let acknowledged = 0
   let stopping = false
@@ -60,8 +62,7 @@ export function startLoad(options: LoadOptions): Load {
       if (isTaken(sent)) latencies.push(performance.now() - asked)
       if (n % (2 * recordEach) === recordEach) await record(options, sent)
       if (isTaken(sent)) acknowledged += 1
-      // As little as a sender waits that was told to come back; the fault itself must not become the load.
-      else await pause(200)
+      else await pause(pauseMs)
       for (const one of waiting) if (acknowledged >= one.count) one.resolve()
     }
   }
@@ -90,7 +91,7 @@ export function startLoad(options: LoadOptions): Load {
 /** Sends again, as the carrier does, whatever nobody knows the end of, until all of it is acknowledged. */
 export async function settle(options: Pick<LoadOptions, 'urls'>, ledger: readonly Sent[]): Promise<void> {
   const open = ledger.filter(({ outcome, recorded }) => outcome === 'unknown' || recorded === 'unknown')
-  const until = Date.now() + 60_000
+  const until = Date.now() + 300_000
   const queue = [...open]
   const work = async () => {
     for (let sent = queue.pop(); sent !== undefined; sent = queue.pop()) {
@@ -101,7 +102,7 @@ export async function settle(options: Pick<LoadOptions, 'urls'>, ledger: readonl
       }
     }
   }
-  await Promise.all(Array.from({ length: 16 }, work))
+  await Promise.all(Array.from({ length: 32 }, work))
 }
 
 function enter(ledger: Sent[]): Sent {

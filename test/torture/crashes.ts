@@ -4,6 +4,7 @@ import { startLoad, untilTaken } from '../faults/load.ts'
 import { type Context, highest, makePlace, type Outcome, type Scenario, times } from './scenario.ts'
 
 const workers = 64
+const pauseMs = 1_000
 const least = 10_000
 
 export const killed: Scenario = {
@@ -13,7 +14,7 @@ export const killed: Scenario = {
   async run(context) {
     const { sql, start } = await makePlace(context)
     let server = await start()
-    const load = startLoad({ urls: () => [server.url], workers })
+    const load = startLoad({ urls: () => [server.url], workers, pauseMs })
     const rounds = times(context, 50)
     for (let round = 0; round < rounds; round += 1) {
       await load.reaches(load.acknowledged() + inThisRound(context, 'kill', round, rounds))
@@ -38,7 +39,7 @@ export const restarted: Scenario = {
     const { postgres, link, sql, start } = await makePlace(context)
     const server = await start()
     const urls = () => [server.url]
-    const load = startLoad({ urls, workers })
+    const load = startLoad({ urls, workers, pauseMs })
     const rounds = times(context, 30)
     const recoveries: number[] = []
     for (let round = 0; round < rounds; round += 1) {

@@ -1,6 +1,7 @@
 import pg from 'pg'
 import type { Logger } from 'pino'
-import { MortalClient } from './mortal-client.ts'
+import { clientOf, type HostClient } from './host-client.ts'
+import { hostsOf } from './hosts.ts'
 
 const againAfterMs = 1_000
 /** Who only listens does not notice that nothing can come any more. */
@@ -17,13 +18,13 @@ export async function listenTo(
   onNotice: () => void,
   log: Logger,
 ): Promise<() => Promise<void>> {
-  let client: MortalClient | null = null
+  const Client = clientOf(hostsOf(databaseUrl))
+  let client: HostClient | null = null
   let ended = false
   let retry: NodeJS.Timeout | undefined
 
   async function connect(): Promise<void> {
-    const fresh = new MortalClient({
-      connectionString: databaseUrl,
+    const fresh = new Client({
       application_name: 'thingspace listening',
       keepAlive: true,
       connectionTimeoutMillis: 3_000,
@@ -39,6 +40,7 @@ export async function listenTo(
     fresh.once('end', lost)
     try {
       await fresh.connect()
+      await fresh.checkWritable()
       await fresh.query(`listen ${pg.escapeIdentifier(channel)}`)
       client = fresh
       onNotice()

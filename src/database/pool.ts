@@ -1,6 +1,8 @@
 import { Kysely, PostgresDialect } from 'kysely'
 import pg from 'pg'
-import { MortalClient } from './mortal-client.ts'
+import { clientOf, type HostClient } from './host-client.ts'
+import { hostsOf } from './hosts.ts'
+import type { MortalClient } from './mortal-client.ts'
 import type { Tables } from './tables.ts'
 
 export interface DatabaseOptions {
@@ -24,8 +26,9 @@ export function openDatabase(options: DatabaseOptions): Database {
 }
 
 export function openPool(options: DatabaseOptions): pg.Pool {
+  const hosts = hostsOf(options.url)
   const pool = new pg.Pool({
-    connectionString: options.url,
+    connectionString: hosts.current(),
     application_name: options.name,
     max: options.connections,
     keepAlive: true,
@@ -43,7 +46,8 @@ export function openPool(options: DatabaseOptions): pg.Pool {
     // Every statement here finds its rows by key. Without statistics yet, or with old ones, the planner would sometimes
     // rather read whole tables: costs must not depend on how much is stored.
     options: '-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off',
-    Client: MortalClient,
+    Client: clientOf(hosts),
+    ...(hosts.mustWrite ? { onConnect: (client: pg.ClientBase) => (client as HostClient).checkWritable() } : {}),
   })
   // pg-pool takes its own listener off a client that is checked out: a backend that dies while its transaction idles
   // would end this process (node-postgres #2439). So every client has a listener of its own.

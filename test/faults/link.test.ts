@@ -1,12 +1,15 @@
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import net from 'node:net'
 import pg from 'pg'
 import t from 'tap'
 import { createTestDatabase } from '../fixtures/database.ts'
-import { device } from '../fixtures/make-callback.ts'
+import { device, makeCallback } from '../fixtures/make-callback.ts'
+import { account } from '../fixtures/service.ts'
 import { checkLedger } from './check-ledger.ts'
 import { startLink } from './link.ts'
 import { request, type Sent, startLoad, untilTaken } from './load.ts'
-import { isAlive, startInEarnest } from './stage.ts'
+import { isAlive, listener, startInEarnest } from './stage.ts'
 
 const workers = 12
 
@@ -18,7 +21,23 @@ t.test('whatever becomes of its connections, the same process goes on by itself'
   const role = await createRole(databaseUrl, sql)
   const link = await startLink(Object.assign(new URL(databaseUrl), { username: role, password: role }).href)
   parent.teardown(() => link.stop())
-  const server = await startInEarnest(parent, link.url)
+  const port = await freePort()
+  link.close()
+  const starting = startInEarnest(parent, link.url, { PORT: String(port) })
+  const started = `http://127.0.0.1:${port}`
+
+  await parent.test('without a database at its start it is alive, and ready as soon as there is one', async t => {
+    t.match(await until(`${started}/health/live`, 200), { status: 200 })
+    t.match(await request('GET', `${started}/health/ready`), { status: 503 })
+    const callback = makeCallback({ requestId: 'too-early', ...device(999_999), ...listener })
+    const refused = await request('POST', `${started}/callbacks/${account}/CarrierService`, callback)
+    t.match(refused, { status: 503, headers: { 'retry-after': '1' } })
+    link.restore()
+    await starting
+    t.match(await until(`${started}/health/ready`, 200), { status: 200 })
+  })
+
+  const server = await starting
   const servers = [server]
   const urls = () => [server.url]
   const ledger: Sent[] = []
@@ -95,7 +114,7 @@ t.test('whatever becomes of its connections, the same process goes on by itself'
     await holder.query('begin')
     await holder.query("select * from activations where request_id = 'fault-0' for update")
     const device0 = Object.entries(device(0)).map(([kind, id]) => ({ kind, id }))
-    const body = { accountName: '0000123456-00001', devices: [{ deviceIds: device0 }] }
+    const body = { accountName: account, devices: [{ deviceIds: device0 }] }
     const waiting = Array.from({ length: 30 }, () => request('PUT', `${server.url}/v1/activations/fault-0`, body))
     for (let n = 0; n < 20; n += 1) await untilTaken({ urls }, ledger)
     await holder.query('rollback')
@@ -108,6 +127,15 @@ t.test('whatever becomes of its connections, the same process goes on by itself'
   t.match(checked, { lost: 0, doubled: 0 })
   t.ok(checked.unknown > 0, 'the end of some was not known')
 })
+
+async function freePort(): Promise<number> {
+  const probe = net.createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const { port } = probe.address() as net.AddressInfo
+  probe.close()
+  await once(probe, 'close')
+  return port
+}
 
 /** Asks until it is answered with this status. */
 async function until(url: string, status: number) {

@@ -1,0 +1,47 @@
+import type pg from 'pg'
+import type { Hosts } from './hosts.ts'
+import { MortalClient } from './mortal-client.ts'
+
+/** A client of the host that is the right one when it is made, which tells when that was the wrong one. */
+export interface HostClient extends MortalClient {
+  /** Rejects, as a server does that is read-only, unless the server of this connection takes writes. */
+  checkWritable(): Promise<void>
+}
+
+export function clientOf(hosts: Hosts): new (config?: pg.ClientConfig) => HostClient {
+  return class extends MortalClient implements HostClient {
+    readonly #url: string
+
+    constructor(config: pg.ClientConfig = {}) {
+      const url = hosts.current()
+      super({ ...config, connectionString: url })
+      this.#url = url
+    }
+
+    override connect: pg.Client['connect'] = ((callback?: (error?: Error) => void): unknown => {
+      const told = (error?: Error) => {
+        if (error) hosts.leave(this.#url)
+      }
+      if (callback === undefined) {
+        return super.connect().catch(error => {
+          told(error)
+          throw error
+        })
+      }
+      return super.connect((error?: Error | null) => {
+        told(error ?? undefined)
+        callback(error ?? undefined)
+      })
+    }) as pg.Client['connect']
+
+    async checkWritable(): Promise<void> {
+      if (!hosts.mustWrite) return
+      const { rows } = await this.query('show transaction_read_only')
+      if (rows[0]?.transaction_read_only === 'off') return
+      hosts.leave(this.#url)
+      throw Object.assign(new Error('the server takes no writes'), { code: readOnly })
+    }
+  }
+}
+
+const readOnly = '25006'

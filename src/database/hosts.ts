@@ -1,0 +1,43 @@
+/** Where the database may be: several servers of which one, at a time, takes writes. */
+export interface Hosts {
+  /** The one to connect to now. */
+  current(): string
+  /** It can't be reached or takes no writes: the next connection goes to the next one. */
+  leave(url: string): void
+  /** Whether a connection must be asked if its server takes writes. */
+  mustWrite: boolean
+}
+
+/**
+ * `postgres://user:password@one:5432,two:5432/name`: the driver knows one host only. As with libpq,
+ * `target_session_attrs=any` takes whichever can be reached; else it must take writes. All connections of this process
+ * share what one of them found out.
+ */
+export function hostsOf(url: string): Hosts {
+  const found = known.get(url) ?? makeHosts(url)
+  known.set(url, found)
+  return found
+}
+
+const known = new Map<string, Hosts>()
+
+function makeHosts(url: string): Hosts {
+  const urls = splitHosts(url)
+  let at = 0
+  const current = () => urls[at % urls.length] ?? url
+  return {
+    current,
+    leave(left) {
+      // Many connections fail at once: the first one that tells moves all.
+      if (left === current()) at += 1
+    },
+    mustWrite: urls.length > 1 && !/[?&]target_session_attrs=any\b/.test(url),
+  }
+}
+
+export function splitHosts(url: string): string[] {
+  const [, before = '', hosts = '', after = ''] = /^(\w+:\/\/(?:[^@/]*@)?)([^/?]*)(.*)$/.exec(url) ?? []
+  if (!hosts.includes(',')) return [url]
+  const rest = after.replace(/([?&])target_session_attrs=[^&]*&?/, '$1').replace(/[?&]$/, '')
+  return hosts.split(',').map(host => `${before}${host}${rest}`)
+}

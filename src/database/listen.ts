@@ -2,6 +2,7 @@ import pg from 'pg'
 import type { Logger } from 'pino'
 import { clientOf, type HostClient } from './host-client.ts'
 import { hostsOf } from './hosts.ts'
+import { endsDeadSessions } from './pool.ts'
 
 const againAfterMs = 1_000
 /** Who only listens does not notice that nothing can come any more. */
@@ -29,6 +30,7 @@ export async function listenTo(
       keepAlive: true,
       connectionTimeoutMillis: 3_000,
       query_timeout: askWithinMs,
+      options: endsDeadSessions,
     })
     const lost = () => {
       if (client === fresh) client = null

@@ -45,7 +45,7 @@ export function openPool(options: DatabaseOptions): pg.Pool {
     pipeline: true,
     // Every statement here finds its rows by key. Without statistics yet, or with old ones, the planner would sometimes
     // rather read whole tables: costs must not depend on how much is stored.
-    options: '-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off',
+    options: `-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off ${endsDeadSessions}`,
     Client: clientOf(hosts),
     ...(hosts.mustWrite ? { onConnect: (client: pg.ClientBase) => (client as HostClient).checkWritable() } : {}),
   })
@@ -56,6 +56,19 @@ export function openPool(options: DatabaseOptions): pg.Pool {
   endTogether(pool)
   return pool
 }
+
+/**
+ * A session whose client is gone without a word is ended by the server too, within half a minute: it would count against
+ * max_connections for hours.
+ */
+export const endsDeadSessions = [
+  'tcp_keepalives_idle=10',
+  'tcp_keepalives_interval=5',
+  'tcp_keepalives_count=3',
+  'idle_session_timeout=600000',
+]
+  .map(setting => `-c ${setting}`)
+  .join(' ')
 
 /**
  * When the link of one client went dead, those that idle are not trusted either: each would cost one more time-out. An

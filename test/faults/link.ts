@@ -9,6 +9,8 @@ export interface Link {
   open(): number
   /** Connections that are open now carry nothing any more, in silence; new ones work. */
   freezeOpen(): void
+  /** The far side of the frozen ones is told, as its system would notice in the end. */
+  dropFrozen(): void
   /** Nothing comes through at all, neither on old connections nor on new ones, until `restore`. */
   freezeAll(): void
   /** Every connection is broken off; new ones work. */
@@ -77,6 +79,9 @@ export async function startLink(databaseUrl: string): Promise<Link> {
     open: () => pairs.size,
     freezeOpen() {
       for (const pair of pairs) pair.frozen = true
+    },
+    dropFrozen() {
+      for (const pair of pairs) if (pair.frozen) end(pair)
     },
     freezeAll() {
       mode = 'frozen'

@@ -18,10 +18,10 @@ export const halfOpen: Scenario = {
       await load.reaches(load.acknowledged() + 50)
       link.freezeOpen()
       recoveries.push(await untilTaken({ urls }, load.ledger))
+      // PostgreSQL's side of the dead connections, which it would keep until it notices.
+      link.dropFrozen()
     }
     await load.stop()
-    // PostgreSQL's side of the dead connections, which it would keep until it notices.
-    link.cut()
     await pause(1_000)
     await checkLedger(sql, [server], load.ledger)
     const slowest = highest(recoveries)

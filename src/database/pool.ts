@@ -45,7 +45,8 @@ export function openPool(options: DatabaseOptions): pg.Pool {
     pipeline: true,
     // Every statement here finds its rows by key. Without statistics yet, or with old ones, the planner would sometimes
     // rather read whole tables: costs must not depend on how much is stored.
-    options: `-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off ${endsDeadSessions}`,
+    // And a commit means a commit, whatever the database or the role says.
+    options: `-c synchronous_commit=on -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off ${endsDeadSessions}`,
     Client: clientOf(hosts),
     ...(hosts.mustWrite ? { onConnect: (client: pg.ClientBase) => (client as HostClient).checkWritable() } : {}),
   })

@@ -10,7 +10,7 @@ const atFirst = 1_000
 const least = 256
 const most = 5_000
 /** A callback is given up after 1.8 seconds: no more are let in than were committed in a part of that. */
-const shareOfSecond = 0.8
+const shareOfSecond = 0.6
 const windowMs = 1_000
 const busyAt = 200
 

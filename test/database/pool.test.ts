@@ -2,9 +2,35 @@ import t from 'tap'
 import { openPool } from '../../src/database/pool.ts'
 import { createTestDatabase } from '../fixtures/database.ts'
 
+t.test('a commit waits for the disk, whatever the database says, and the server ends sessions of the dead', async t => {
+  const url = await createTestDatabase(t)
+  const pool = open(url)
+  t.teardown(() => pool.end())
+  await pool.query(`alter database ${new URL(url).pathname.slice(1)} set synchronous_commit = off`)
+  const anew = open(url)
+  t.teardown(() => anew.end())
+  const wanted = {
+    synchronous_commit: 'on',
+    tcp_keepalives_idle: '10',
+    idle_in_transaction_session_timeout: '2s',
+    idle_session_timeout: '10min',
+  }
+  for (const [name, value] of Object.entries(wanted)) {
+    t.match((await anew.query(`show ${name}`)).rows, [{ [name]: value }])
+  }
+})
+
 t.test('a statement with parameters is answered whether it is asked with a promise or a callback', async t => {
-  const pool = openPool({
-    url: await createTestDatabase(t),
+  const pool = open(await createTestDatabase(t))
+  t.teardown(() => pool.end())
+  for (const n of [1, 2]) {
+    t.strictSame((await pool.query('select $1::int as n', [n])).rows, [{ n }])
+  }
+})
+
+function open(url: string) {
+  return openPool({
+    url,
     name: 'test',
     connections: 1,
     statementTimeoutMs: 5_000,
@@ -12,12 +38,4 @@ t.test('a statement with parameters is answered whether it is asked with a promi
     connectionTimeoutMs: 5_000,
     onConnectionError: () => undefined,
   })
-  t.teardown(() => pool.end())
-  for (const n of [1, 2]) {
-    t.strictSame((await pool.query('select $1::int as n', [n])).rows, [{ n }])
-  }
-  const wanted = { tcp_keepalives_idle: '10', idle_in_transaction_session_timeout: '2s', idle_session_timeout: '10min' }
-  for (const [name, value] of Object.entries(wanted)) {
-    t.match((await pool.query(`show ${name}`)).rows, [{ [name]: value }], 'the server notices a client that is gone')
-  }
-})
+}

@@ -48,6 +48,18 @@ t.test('whatever becomes of PostgreSQL, the same process goes on by itself', asy
     t.match(await ready(), { status: 200 })
   })
 
+  await parent.test('while the database does not commit durably, it is not ready', async t => {
+    await postgres.stop('fast')
+    await postgres.start({ ...settings, full_page_writes: 'off' })
+    link.leadTo(postgres.url())
+    await until(async () => /full_page_writes = off/.test((await ready())?.body.errorMessage))
+    await postgres.stop('fast')
+    await postgres.start(settings)
+    link.leadTo(postgres.url())
+    await until(async () => (await ready())?.status === 200)
+    t.match(await ready(), { status: 200 })
+  })
+
   if (disk !== null) {
     await parent.test('a full disk costs no callback that was acknowledged', async t => {
       const running = load()

@@ -26,16 +26,16 @@ t.test('no more are let in than can be committed in time', async t => {
     await commit(50)
     if (!writer.isFull()) held.push(come(50))
   }
-  t.equal(writer.isFull(), true, '500 a second: then 400 may wait')
-  await commit(pending.length - 400)
+  t.equal(writer.isFull(), true, '500 a second: then 300 may wait')
+  await commit(pending.length - 300)
   await t.rejects(store(), StoreBusy)
   await commit(1)
   held.push(come(1))
-  await commit(400)
+  await commit(300)
   await Promise.all(held)
 
-  const burst = come(400)
+  const burst = come(300)
   await t.rejects(store(), StoreBusy, 'what it learned holds while nothing else is known')
-  await commit(400)
+  await commit(300)
   await burst
 })

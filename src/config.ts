@@ -4,7 +4,7 @@ import type { ApiToken } from './operating/access.ts'
 import { addressList, isLoopback } from './operating/address-list.ts'
 import { readApiTokens } from './operating/api-tokens.ts'
 import type { HttpLimits } from './operating/strict-http.ts'
-import { fingerprintsKeptMs, type Retention } from './retention/delete-old.ts'
+import { fingerprintsKeptMs, type Retention } from './retention/keep.ts'
 import { readBaseUrl } from './thingspace/call.ts'
 
 export interface Config {
@@ -119,7 +119,7 @@ export function readConfig(environment: Env): Config {
       65_536,
     ),
     http: {
-      requestTimeout: attempt('REQUEST_TIMEOUT', () => readDuration(env.REQUEST_TIMEOUT ?? '10s'), 10_000),
+      requestTimeout: attempt('REQUEST_TIMEOUT', () => readTimeLimit(env.REQUEST_TIMEOUT ?? '10s'), 0),
       maxHeaderSize: attempt('MAX_HEADER_SIZE', () => readNumber(env.MAX_HEADER_SIZE ?? '16384', 1_024, 262_144), 0),
       maxConnections: attempt('MAX_CONNECTIONS', () => readNumber(env.MAX_CONNECTIONS ?? '5000', 1, 100_000), 0),
     },
@@ -286,5 +286,11 @@ function readKeeping(text: string, least: number): number | null {
   if (text === 'forever') return null
   const milliseconds = readDuration(text)
   if (milliseconds < least) throw new Error(`at least ${least / 86_400_000}d, or a repeat would count as new`)
+  return milliseconds
+}
+
+function readTimeLimit(text: string): number {
+  const milliseconds = readDuration(text)
+  if (milliseconds < 100) throw new Error('at least 100ms')
   return milliseconds
 }

@@ -2,15 +2,7 @@ import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { Database } from '../database/pool.ts'
 import type { Tables } from '../database/tables.ts'
 import { inTransaction } from '../database/transaction.ts'
-
-/** How long things are kept, in milliseconds; null: for ever. */
-export interface Retention {
-  callbacks: number | null
-  history: number | null
-}
-
-/** The carrier can send a message again for 30 days: as long as that, and some more, it must be known as a repeat. */
-export const fingerprintsKeptMs = 35 * 86_400_000
+import type { Retention } from './keep.ts'
 
 const atOnce = 500
 const beginAnewAfter = '7 days'

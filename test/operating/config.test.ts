@@ -68,6 +68,26 @@ t.test('ThingSpace is called with all four credentials or not at all', async t =
   )
 })
 
+t.test('what is kept and how requests are capped has sane limits', async t => {
+  const day = 86_400_000
+  t.match(readConfig({}), {
+    keep: { callbacks: 400 * day, history: 400 * day },
+    http: { requestTimeout: 10_000, maxHeaderSize: 16_384, maxConnections: 5_000 },
+  })
+  t.match(readConfig({ KEEP_CALLBACKS: '35d', KEEP_HISTORY: 'forever', REQUEST_TIMEOUT: '2s', MAX_CONNECTIONS: '7' }), {
+    keep: { callbacks: 35 * day, history: null },
+    http: { requestTimeout: 2_000, maxConnections: 7 },
+  })
+  for (const [name, value] of [
+    ['KEEP_CALLBACKS', '34d'],
+    ['REQUEST_TIMEOUT', '0s'],
+    ['MAX_HEADER_SIZE', '10'],
+    ['MAX_CONNECTIONS', '0'],
+  ] as const) {
+    t.throws(() => readConfig({ [name]: value }), { message: new RegExp(`- ${name}: `) })
+  }
+})
+
 t.test('*_FILE reads a mounted secret', async t => {
   const file = path.join(await mkdtemp(path.join(tmpdir(), 'config-')), 'key')
   await writeFile(file, `${key}\n`)

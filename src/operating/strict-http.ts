@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { HttpError } from './http-error.ts'
 
 export interface HttpLimits {
-  /** Milliseconds that a request may take to arrive, its headers at most half of it. */
+  /** Milliseconds that a request may take to arrive. */
   requestTimeout: number
   /** Bytes of all headers of a request. */
   maxHeaderSize: number
@@ -17,7 +17,7 @@ export function serverOptions({ requestTimeout, maxHeaderSize }: HttpLimits) {
     requireHostHeader: false,
     maxHeaderSize,
     requestTimeout,
-    headersTimeout: Math.ceil(requestTimeout / 2),
+    headersTimeout: requestTimeout,
     connectionsCheckingInterval: Math.min(1_000, Math.ceil(requestTimeout / 4)),
   }
 }

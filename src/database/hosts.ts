@@ -4,6 +4,8 @@ export interface Hosts {
   current(): string
   /** It can't be reached or takes no writes: the next connection goes to the next one. */
   leave(url: string): void
+  /** Told of each move: connections to the one that was left may still answer, but not the truth. */
+  whenLeft(told: () => void): void
   /** Whether a connection must be asked if its server takes writes. */
   mustWrite: boolean
 }
@@ -24,12 +26,18 @@ const known = new Map<string, Hosts>()
 function makeHosts(url: string): Hosts {
   const urls = splitHosts(url)
   let at = 0
+  const listening: (() => void)[] = []
   const current = () => urls[at % urls.length] ?? url
   return {
     current,
     leave(left) {
       // Many connections fail at once: the first one that tells moves all.
-      if (left === current()) at += 1
+      if (left !== current() || urls.length === 1) return
+      at += 1
+      for (const told of listening) told()
+    },
+    whenLeft(told) {
+      listening.push(told)
     },
     mustWrite: urls.length > 1 && !/[?&]target_session_attrs=any\b/.test(url),
   }

@@ -48,13 +48,14 @@ export function openPool(options: DatabaseOptions): pg.Pool {
     // And a commit means a commit, whatever the database or the role says.
     options: `-c synchronous_commit=on -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off ${endsDeadSessions}`,
     Client: clientOf(hosts),
-    ...(hosts.mustWrite ? { onConnect: (client: pg.ClientBase) => (client as HostClient).checkWritable() } : {}),
+    ...(hosts.mustWrite ? ofSeveralHosts : {}),
   })
   // pg-pool takes its own listener off a client that is checked out: a backend that dies while its transaction idles
   // would end this process (node-postgres #2439). So every client has a listener of its own.
   pool.on('connect', client => client.on('error', options.onConnectionError))
   pool.on('error', options.onConnectionError)
-  endTogether(pool)
+  const cutIdle = endTogether(pool)
+  if (hosts.mustWrite) hosts.whenLeft(cutIdle)
   return pool
 }
 
@@ -71,11 +72,17 @@ export const endsDeadSessions = [
   .map(setting => `-c ${setting}`)
   .join(' ')
 
+const ofSeveralHosts = {
+  onConnect: (client: pg.ClientBase) => (client as HostClient).checkWritable(),
+  // One that was in use when its host was left stays no longer than this.
+  maxLifetimeSeconds: 60,
+}
+
 /**
  * When the link of one client went dead, those that idle are not trusted either: each would cost one more time-out. An
  * idle client whose link is cut is dropped by the pool.
  */
-function endTogether(pool: pg.Pool): void {
+function endTogether(pool: pg.Pool): () => void {
   const idle = new Set<MortalClient>()
   const cutIdle = () => {
     for (const client of idle) client.cut()
@@ -85,4 +92,5 @@ function endTogether(pool: pg.Pool): void {
   pool.on('acquire', client => idle.delete(client as unknown as MortalClient))
   pool.on('release', (_error, client) => idle.add(client as unknown as MortalClient))
   pool.on('remove', client => idle.delete(client as unknown as MortalClient))
+  return cutIdle
 }

@@ -22,6 +22,7 @@ import { metricsRoute } from './operating/metrics-route.ts'
 import { openApi } from './operating/openapi.ts'
 import { readQuery } from './operating/read-query.ts'
 import { refuseAmbiguous, serverOptions } from './operating/strict-http.ts'
+import { pageRoutes } from './page/page-routes.ts'
 import { credentialRoute } from './profiles/credential-route.ts'
 import { lookupRoute } from './profiles/lookup-route.ts'
 import { profileListRoutes } from './profiles/profile-list-routes.ts'
@@ -91,6 +92,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(fastifySwaggerUi, { routePrefix: '/docs', staticCSP: true })
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
 
+  await app.register(pageRoutes, { tryOut: callers.tryOut })
   await app.register(healthRoutes, { findProblems })
   await app.register(metricsRoute, { registry: metrics.registry })
   await app.register(callbackRoute, {

@@ -1,0 +1,95 @@
+/** The token is kept in the session storage of this tab at most: it is gone with the tab. */
+const place = 'token'
+
+/** An answer that is not the one hoped for; status 0 when there was none. */
+export class ApiError extends Error {
+  /** @param {number} status @param {string} message */
+  constructor(status, message) {
+    super(message)
+    this.status = status
+  }
+}
+
+/** @returns {string | null} */
+export function savedToken() {
+  return sessionStorage.getItem(place)
+}
+
+/** @param {string | null} token */
+export function saveToken(token) {
+  if (token === null) sessionStorage.removeItem(place)
+  else sessionStorage.setItem(place, token)
+}
+
+let whenRefused = () => {}
+
+/** @param {() => void} listener called when the token is not, or no longer, known */
+export function onRefused(listener) {
+  whenRefused = listener
+}
+
+/**
+ * @param {string} path
+ * @param {RequestInit} [options]
+ * @returns {Promise<Response>} with a status below 300
+ */
+export async function ask(path, options = {}) {
+  const token = savedToken()
+  const headers = new Headers(options.headers)
+  if (token !== null) headers.set('authorization', `Bearer ${token}`)
+  const response = await fetch(path, { ...options, headers }).catch(error => {
+    if (error.name === 'AbortError') throw error
+    throw new ApiError(0, 'The service does not answer. It is asked again every few seconds.')
+  })
+  if (response.ok) return response
+  // A token that was replaced meanwhile is not the one that was refused.
+  if (response.status === 401 && token === savedToken()) whenRefused()
+  const said = await response.json().catch(() => ({}))
+  throw new ApiError(response.status, said.errorMessage ?? `The service answered ${response.status}.`)
+}
+
+/**
+ * @param {string} path
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<any>}
+ */
+export async function get(path, signal) {
+  return (await ask(path, signal === undefined ? {} : { signal })).json()
+}
+
+/**
+ * @param {string} path
+ * @param {unknown} [body]
+ * @returns {Promise<any>}
+ */
+export async function post(path, body) {
+  const sent = body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
+  return (await ask(path, { method: 'POST', ...sent })).json()
+}
+
+/**
+ * All items of a list, page by page.
+ * @param {string} path
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<any[]>}
+ */
+export async function getAll(path, signal) {
+  const items = []
+  for (let cursor = null; ; ) {
+    const page = await get(withQuery(path, { limit: 1000, cursor }), signal)
+    items.push(...page.items)
+    if (page.next === null) return items
+    cursor = page.next
+  }
+}
+
+/**
+ * @param {string} path
+ * @param {Record<string, string | number | null | undefined>} query what is empty is left out
+ */
+export function withQuery(path, query) {
+  const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== '')
+  if (given.length === 0) return path
+  const text = new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString()
+  return `${path}${path.includes('?') ? '&' : '?'}${text}`
+}

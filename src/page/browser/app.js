@@ -1,0 +1,56 @@
+import { useCallback, useEffect, useState } from 'preact/hooks'
+import { onRefused, savedToken, saveToken } from './api.js'
+import { html } from './html.js'
+import { Pulse } from './live.js'
+import { forgetRefusal } from './service-health.js'
+import { Shell } from './shell.js'
+import { SignIn } from './sign-in.js'
+import { followChanges } from './stream.js'
+
+/** Changes come in bursts: the page looks again this often at most. */
+const lookEveryMs = 700
+/** And this often at least, for what no change tells of: time that runs out, callbacks that change nothing. */
+const lookAnywayMs = 10_000
+
+/** @param {{ needsSignIn: boolean }} props */
+export function App({ needsSignIn }) {
+  const [isIn, setIn] = useState(!needsSignIn || savedToken() !== null)
+  const [notice, setNotice] = useState('')
+  const leave = useCallback((/** @type {string} */ why) => {
+    saveToken(null)
+    forgetRefusal()
+    setNotice(why)
+    setIn(false)
+  }, [])
+  useEffect(() => onRefused(() => leave('Your token is not known, or was revoked. Sign in with another one.')), [leave])
+
+  if (!isIn) return html`<${SignIn} notice=${notice} onIn=${() => setIn(true)} />`
+  return html`<${SignedIn} onLeave=${needsSignIn ? () => leave('') : null} />`
+}
+
+/** @param {{ onLeave: (() => void) | null }} props */
+function SignedIn({ onLeave }) {
+  const [pulse, setPulse] = useState(0)
+  const [connection, setConnection] = useState(/** @type {'connecting' | 'live' | 'away'} */ ('connecting'))
+
+  useEffect(() => {
+    const ending = new AbortController()
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    let soon
+    const look = () => {
+      soon ??= setTimeout(() => {
+        soon = undefined
+        setPulse(count => count + 1)
+      }, lookEveryMs)
+    }
+    const anyway = setInterval(look, lookAnywayMs)
+    followChanges({ onChange: look, onState: setConnection, signal: ending.signal })
+    return () => {
+      ending.abort()
+      clearTimeout(soon)
+      clearInterval(anyway)
+    }
+  }, [])
+
+  return html`<${Pulse.Provider} value=${pulse}><${Shell} connection=${connection} onLeave=${onLeave} /><//>`
+}

@@ -1,0 +1,75 @@
+import { ActivationTable } from './activation-table.js'
+import { get } from './api.js'
+import { ago, count } from './format.js'
+import { html } from './html.js'
+import { useLive } from './live.js'
+import { loadOpen } from './load-open.js'
+import { ProfileMatrix } from './profile-matrix.js'
+import { RateChart } from './rate-chart.js'
+import { ServiceHealth } from './service-health.js'
+import { Show } from './state.js'
+
+export function Overview() {
+  const summary = useLive(signal => get('/v1/summary', signal), ['summary'])
+  const open = useLive(loadOpen, ['open'])
+  return html`
+    <h1 tabindex="-1">Overview</h1>
+    <${Show} loaded=${summary}>${(/** @type {import('./types.d.ts').Summary} */ it) => html`<${Figures} summary=${it} />`}<//>
+    <section aria-labelledby="open">
+      <h2 id="open">Open and overdue activations</h2>
+      <${Show} loaded=${open}>
+        ${(/** @type {import('./types.d.ts').Activation[]} */ items) =>
+          items.length === 0
+            ? html`<p class="quiet">Nothing is open: every activation has all its answers. <a href="#/activations">See the latest.</a></p>`
+            : html`<${ActivationTable} activations=${items} caption="Open and overdue activations" />`}
+      <//>
+    </section>
+    <div class="columns">
+      <section aria-labelledby="rate">
+        <h2 id="rate">Callbacks per minute</h2>
+        <${Show} loaded=${summary}>
+          ${(/** @type {import('./types.d.ts').Summary} */ it) => html`<${RateChart} minutes=${it.callbacks.perMinute} /><${Verdicts} verdicts=${it.callbacks.byVerdict} />`}
+        <//>
+      </section>
+      <section aria-labelledby="profiles">
+        <h2 id="profiles">Profiles by state and role</h2>
+        <${Show} loaded=${summary}>
+          ${(/** @type {import('./types.d.ts').Summary} */ it) => html`<${ProfileMatrix} profiles=${it.profiles} />`}
+        <//>
+      </section>
+    </div>
+    <${ServiceHealth} />`
+}
+
+/** @param {{ summary: import('./types.d.ts').Summary }} props */
+function Figures({ summary: { activations, callbacks, oldestUnmatchedAt, oldestPendingAt } }) {
+  const { unmatched = 0, quarantined = 0 } = callbacks.byVerdict
+  const open = (activations.pending ?? 0) + (activations.partial ?? 0) + (activations.unknown ?? 0)
+  const since = (/** @type {string | null} */ at) => (at === null ? 'none waits' : `oldest ${ago(at)}`)
+  return html`
+    <ul class="figures" aria-label="At a glance">
+      <${Figure} name="open activations" value=${open} note=${since(oldestPendingAt)} href="#/activations" />
+      <${Figure} name="overdue" value=${activations.overdue ?? 0} note="past their expected time" href="#/activations?overdue=true" alarm />
+      <${Figure} name="unmatched callbacks" value=${unmatched} note=${since(oldestUnmatchedAt)} href="#/callbacks?verdict=unmatched" alarm />
+      <${Figure} name="quarantined callbacks" value=${quarantined} note="not readable" href="#/callbacks?verdict=quarantined" alarm />
+    </ul>`
+}
+
+/** @param {{ name: string, value: number, note: string, href: string, alarm?: boolean }} props */
+function Figure({ name, value, note, href, alarm = false }) {
+  return html`
+    <li class=${alarm && value > 0 ? 'alarm' : ''}>
+      <a href=${href}><strong>${count(value)}</strong> <span>${name}</span> <small>${note}</small></a>
+    </li>`
+}
+
+/** @param {{ verdicts: Record<string, number> }} props */
+function Verdicts({ verdicts }) {
+  return html`
+    <ul class="verdicts" aria-label="All callbacks by verdict">
+      ${Object.entries(verdicts).map(
+        ([verdict, number]) =>
+          html`<li key=${verdict}><a href=${`#/callbacks?verdict=${verdict}`}><b>${count(number)}</b> ${verdict}</a></li>`,
+      )}
+    </ul>`
+}

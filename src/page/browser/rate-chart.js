@@ -1,0 +1,79 @@
+import { useEffect, useRef, useState } from 'preact/hooks'
+import uPlot from 'uplot'
+import { html } from './html.js'
+
+const height = 170
+
+/** @param {{ minutes: { minute: string, count: number }[] }} props */
+export function RateChart({ minutes }) {
+  const place = useRef(/** @type {HTMLDivElement | null} */ (null))
+  const chart = useRef(/** @type {uPlot | null} */ (null))
+  const [scheme, setScheme] = useState(0)
+  useEffect(() => {
+    const dark = matchMedia('(prefers-color-scheme: dark)')
+    const turn = () => setScheme(count => count + 1)
+    dark.addEventListener('change', turn)
+    return () => dark.removeEventListener('change', turn)
+  }, [])
+
+  useEffect(() => {
+    const { current } = place
+    if (current === null) return
+    chart.current = draw(current, asData(minutes))
+    const fit = new ResizeObserver(() => chart.current?.setSize({ width: current.clientWidth, height }))
+    fit.observe(current)
+    return () => {
+      fit.disconnect()
+      chart.current?.destroy()
+      chart.current = null
+    }
+  }, [scheme])
+  useEffect(() => chart.current?.setData(asData(minutes)), [minutes])
+
+  const all = minutes.reduce((sum, { count }) => sum + count, 0)
+  const most = Math.max(0, ...minutes.map(({ count }) => count))
+  return html`<div class="chart" ref=${place} role="img"
+    aria-label=${`${all} callbacks in the last ${minutes.length} minutes, ${most} in the busiest one`}></div>`
+}
+
+/** @param {{ minute: string, count: number }[]} minutes @returns {uPlot.AlignedData} */
+function asData(minutes) {
+  return [minutes.map(({ minute }) => Date.parse(minute) / 1000), minutes.map(({ count }) => count)]
+}
+
+/** @param {HTMLElement} place @param {uPlot.AlignedData} data */
+function draw(place, data) {
+  const style = getComputedStyle(place)
+  const colour = (/** @type {string} */ name) => style.getPropertyValue(name).trim()
+  const axis = {
+    stroke: colour('--quiet'),
+    grid: { stroke: colour('--line'), width: 1 },
+    ticks: { show: false },
+    font: '12px system-ui, sans-serif',
+  }
+  return new uPlot(
+    {
+      width: place.clientWidth,
+      height,
+      legend: { show: false },
+      cursor: { show: false },
+      scales: { y: { range: (_chart, _low, high) => [0, Math.max(5, high * 1.1)] } },
+      axes: [
+        { ...axis, grid: { show: false } },
+        { ...axis, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000] },
+      ],
+      series: [
+        {},
+        {
+          stroke: colour('--accent'),
+          fill: colour('--accent-soft'),
+          width: 1,
+          points: { show: false },
+          paths: uPlot.paths.bars?.({ size: [0.8, 24], align: 1 }) ?? (() => null),
+        },
+      ],
+    },
+    data,
+    place,
+  )
+}

@@ -1,0 +1,51 @@
+import { existsSync } from 'node:fs'
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import type { Test } from 'tap'
+
+const places = [
+  process.env.CHROMIUM,
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/usr/bin/google-chrome-stable',
+  chromium.executablePath(),
+]
+
+/** Where a browser is on this machine; null where there is none. */
+export const browserPath = places.find(place => place !== undefined && place !== '' && existsSync(place)) ?? null
+
+/** Chromium without a window, closed after the test. Its sandbox needs rights that root in a container lacks. */
+export async function openBrowser(t: Test): Promise<Browser> {
+  const browser = await chromium.launch({
+    executablePath: browserPath ?? '',
+    args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
+  })
+  t.teardown(() => browser.close())
+  return browser
+}
+
+export interface Visit {
+  page: Page
+  /** What the console said that should not be there; answers that a test asks for on purpose are told apart by status. */
+  complaints: () => string[]
+}
+
+/** A tab of its own, with nothing from the one before. Fails no test by itself: `complaints` are for each test to hold. */
+export async function visit(
+  t: Test,
+  browser: Browser,
+  url: string,
+  options: BrowserContextOptions = {},
+): Promise<Visit> {
+  const context = await browser.newContext({ locale: 'en-GB', ...options })
+  t.teardown(() => context.close())
+  const page = await context.newPage()
+  page.setDefaultTimeout(10_000)
+  const complaints: string[] = []
+  page.on('console', message => {
+    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text())
+  })
+  page.on('pageerror', error => complaints.push(String(error)))
+  await page.goto(url)
+  return { page, complaints: () => complaints }
+}

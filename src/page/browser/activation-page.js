@@ -29,7 +29,7 @@ function Progress({ of: { requestId, counts, status, overdue, timeToCallbackMs: 
   const answered = counts.succeeded + counts.failed + counts.conflict
   return html`
     <section class="progress-of" aria-label="Progress">
-      <p class="headline"><strong>${count(answered)} of ${count(counts.targets)}</strong> answered
+      <p class="headline"><strong>${count(answered)} of ${count(counts.targets)}</strong> answered${' '}
         <${Badge} of=${status} /> ${overdue && html`<${Badge} of="overdue" />`}</p>
       <${ProgressBar} counts=${counts} label=${`Progress of ${requestId}`} />
       <ul class="legend" aria-label="Targets by result">

@@ -1,22 +1,22 @@
-import { count, word } from './format.js'
+import { count } from './format.js'
 import { html } from './html.js'
 
-const roleNames = /** @type {Record<string, string>} */ ({ LEAD: 'LEAD (Verizon)', LOCAL: 'LOCAL (global)' })
+const roleNames = /** @type {Record<string, string>} */ ({ LEAD: 'Verizon', LOCAL: 'global' })
 
 /** @param {{ profiles: import('./types.d.ts').Summary['profiles'] }} props */
 export function ProfileMatrix({ profiles }) {
   if (profiles.length === 0) return html`<p class="quiet">No profile is known yet. The first callback brings one.</p>`
-  const roles = [...new Set(profiles.map(one => word(one.profileRole)))].sort()
-  const states = [...new Set(profiles.map(one => word(one.state)))].sort()
+  const roles = [...new Set(profiles.map(one => said(one.profileRole)))].sort()
+  const states = [...new Set(profiles.map(one => said(one.state)))].sort()
   const sum = (/** @type {(one: { state: string, role: string }) => boolean} */ belongs) =>
     profiles.reduce(
-      (total, one) => (belongs({ state: word(one.state), role: word(one.profileRole) }) ? total + one.count : total),
+      (total, one) => (belongs({ state: said(one.state), role: said(one.profileRole) }) ? total + one.count : total),
       0,
     )
   return html`
     <div class="scroll" role="region" aria-label="Profiles by state and role" tabindex="0">
       <table>
-        <thead><tr><th>State</th>${roles.map(role => html`<th class="number">${roleNames[role] ?? role}</th>`)}<th class="number">All</th></tr></thead>
+        <thead><tr><th>State</th>${roles.map(role => html`<th class="number">${role} <small>${roleNames[role]}</small></th>`)}<th class="number">All</th></tr></thead>
         <tbody>
           ${states.map(
             state => html`
@@ -27,4 +27,9 @@ export function ProfileMatrix({ profiles }) {
         </tbody>
       </table>
     </div>`
+}
+
+/** @param {string | null} value */
+function said(value) {
+  return value ?? 'not said'
 }

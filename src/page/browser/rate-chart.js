@@ -3,6 +3,7 @@ import uPlot from 'uplot'
 import { html } from './html.js'
 
 const height = 170
+const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' })
 
 /** @param {{ minutes: { minute: string, count: number }[] }} props */
 export function RateChart({ minutes }) {
@@ -57,9 +58,12 @@ function draw(place, data) {
       height,
       legend: { show: false },
       cursor: { show: false },
-      scales: { y: { range: (_chart, _low, high) => [0, Math.max(5, high * 1.1)] } },
+      scales: {
+        x: { range: (_chart, first, last) => [first - 30, last + 30] },
+        y: { range: (_chart, _low, high) => [0, Math.max(5, high * 1.1)] },
+      },
       axes: [
-        { ...axis, grid: { show: false } },
+        { ...axis, grid: { show: false }, values: (_chart, times) => times.map(hour) },
         { ...axis, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000] },
       ],
       series: [
@@ -69,11 +73,16 @@ function draw(place, data) {
           fill: colour('--accent-soft'),
           width: 1,
           points: { show: false },
-          paths: uPlot.paths.bars?.({ size: [0.8, 24], align: 1 }) ?? (() => null),
+          paths: uPlot.paths.bars?.({ size: [0.8, 24], align: 0 }) ?? (() => null),
         },
       ],
     },
     data,
     place,
   )
+}
+
+/** @param {number} seconds in local time */
+function hour(seconds) {
+  return clock.format(seconds * 1000)
 }

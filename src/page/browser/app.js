@@ -44,7 +44,11 @@ function SignedIn({ onLeave }) {
       }, lookEveryMs)
     }
     const anyway = setInterval(look, lookAnywayMs)
-    followChanges({ onChange: look, onState: setConnection, signal: ending.signal })
+    const onState = (/** @type {'live' | 'away'} */ state) => {
+      setConnection(state)
+      look()
+    }
+    followChanges({ onChange: look, onState, signal: ending.signal })
     return () => {
       ending.abort()
       clearTimeout(soon)

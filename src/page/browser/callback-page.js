@@ -15,7 +15,7 @@ export function CallbackPage({ callbackId }) {
     <h1 tabindex="-1">Callback</h1>
     <${Show} loaded=${found} missing="No callback of your accounts has this id.">
       ${(/** @type {import('./types.d.ts').Callback} */ it) => html`
-        <p class="headline"><${Badge} of=${it.verdict} /> ${it.result !== null && html`<${Badge} of=${it.result} />`} ${it.reason}</p>
+        <section aria-label="What is known of it"><p class="headline"><${Badge} of=${it.verdict} /> ${it.result !== null && html`<${Badge} of=${it.result} />`} ${it.reason}</p>
         <${Facts} entries=${[
           ['Received', moment(it.receivedAt)],
           ['Seen', it.timesSeen > 1 ? `${it.timesSeen} times, last ${moment(it.lastSeenAt)}` : 'once'],
@@ -32,7 +32,7 @@ export function CallbackPage({ callbackId }) {
             html`<a class="id" href=${linkTo('devices', kind.toLowerCase(), id)}>${id}</a>`,
           ]),
         ]} />
-        <${Again} path=${path} verdict=${it.verdict} />
+        <${Again} path=${path} verdict=${it.verdict} /></section>
         <section aria-labelledby="message">
           <h2 id="message">The message</h2>
           ${

@@ -47,9 +47,9 @@ function Callbacks({ items }) {
             <th scope="row"><a href=${linkTo('callbacks', one.callbackId)}>${moment(one.receivedAt)}</a>
               <small>${one.serviceName}${one.timesSeen > 1 ? ` · seen ${one.timesSeen} times` : ''}</small></th>
             <td><${Badge} of=${one.verdict} /> <small>${one.reason}</small></td>
-            <td data-name="Result">${one.result === null ? '–' : html`<${Badge} of=${one.result} />`}</td>
-            <td class="id" data-name="Request">${word(one.requestId)}</td>
-            <td class="id" data-name="Device">${word(one.deviceIds[0]?.id)}</td>
+            <td class=${one.result === null ? 'none' : ''} data-name="Result">${one.result === null ? '–' : html`<${Badge} of=${one.result} />`}</td>
+            <td class=${one.requestId === null ? 'none' : 'id'} data-name="Request">${word(one.requestId)}</td>
+            <td class=${one.deviceIds.length === 0 ? 'none' : 'id'} data-name="Device">${word(one.deviceIds[0]?.id)}</td>
           </tr>`,
       )}</tbody>
     </table></div>`

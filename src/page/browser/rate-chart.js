@@ -63,15 +63,14 @@ function draw(place, data) {
         y: { range: (_chart, _low, high) => [0, Math.max(5, high * 1.1)] },
       },
       axes: [
-        { ...axis, grid: { show: false }, values: (_chart, times) => times.map(hour) },
+        { ...axis, size: 30, grid: { show: false }, values: (_chart, times) => times.map(hour) },
         { ...axis, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000] },
       ],
       series: [
         {},
         {
-          stroke: colour('--accent'),
           fill: colour('--accent-soft'),
-          width: 1,
+          width: 0,
           points: { show: false },
           paths: uPlot.paths.bars?.({ size: [0.8, 24], align: 0 }) ?? (() => null),
         },

@@ -2,7 +2,7 @@ import { ask, get } from './api.js'
 import { readEvents } from './read-events.js'
 
 const firstPauseMs = 500
-const longestPauseMs = 10_000
+const longestPauseMs = 3_000
 /** A comment comes every 15 seconds: silence for longer means that the connection is dead, though nobody said so. */
 const silenceMs = 40_000
 
@@ -10,6 +10,7 @@ const silenceMs = 40_000
  * Follows the feed of changes and comes back with the last cursor after every break, so that no change is missed.
  * EventSource can't send a token: the stream is read with fetch.
  * @param {{ onChange: () => void, onState: (state: 'live' | 'away') => void, signal: AbortSignal }} options
+ *   what is shown may be old with every new state
  */
 export async function followChanges({ onChange, onState, signal }) {
   /** @type {string | null} */
@@ -24,8 +25,6 @@ export async function followChanges({ onChange, onState, signal }) {
         onOpen: () => {
           pause = firstPauseMs
           onState('live')
-          // What happened between the last look and this one.
-          onChange()
         },
         onEvent: id => {
           cursor = id

@@ -57,8 +57,8 @@ function Row({ of: { iccid, eid, imei, result, overdue, faultCode, faultMessage,
     <tr>
       <th scope="row"><a class="id" href=${linkTo('devices', kind, id)}>${id}</a> <small>${kind.toUpperCase()}</small></th>
       <td><${Badge} of=${result} /> ${overdue && html`<${Badge} of="overdue" />`} ${source !== null && source !== 'callback' && html`<small>by ${source}</small>`}</td>
-      <td class="code" data-name="Fault" title=${faultMessage}>${word(faultCode)}</td>
-      <td data-name="Settled">${moment(settledAt)}</td>
+      <td class=${faultCode === null ? 'code none' : 'code'} data-name="Fault" title=${faultMessage}>${word(faultCode)}</td>
+      <td class=${settledAt === null ? 'none' : ''} data-name="Settled">${moment(settledAt)}</td>
       <td class="number" data-name="Callbacks">${count(callbacks)}</td>
     </tr>`
 }

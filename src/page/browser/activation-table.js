@@ -28,6 +28,6 @@ function Row({ of: { requestId, operation, status, overdue, counts, timeToCallba
       <td class="number" data-name="Answered">${count(answered)} / ${count(counts.targets)}</td>
       <td class="number" data-name="To callback" title="half of the targets had their first callback within this time">
         ${span(timeToCallbackMs.p50)}</td>
-      <td data-name="Submitted"><time datetime=${submittedAt} title=${moment(submittedAt)}>${ago(submittedAt)}</time></td>
+      <td class="moment" data-name="Submitted"><time datetime=${submittedAt} title=${moment(submittedAt)}>${ago(submittedAt)}</time></td>
     </tr>`
 }

@@ -10,7 +10,7 @@ import { followChanges } from './stream.js'
 /** Changes come in bursts: the page looks again this often at most. */
 const lookEveryMs = 700
 /** And this often at least, for what no change tells of: time that runs out, callbacks that change nothing. */
-const lookAnywayMs = 10_000
+const lookAnywayMs = 15_000
 
 /** @param {{ needsSignIn: boolean }} props */
 export function App({ needsSignIn }) {

@@ -4,8 +4,10 @@ import { html } from './html.js'
 import { identifierKinds } from './identifier-kinds.js'
 import { linkTo } from './route.js'
 
-/** Goes to what an identifier names, or says that nothing does. */
-/** @param {{ text: string }} props */
+/**
+ * Goes to what an identifier names, or says that nothing does.
+ * @param {{ text: string }} props
+ */
 export function FindPage({ text }) {
   const [problem, setProblem] = useState(/** @type {string | null} */ (null))
   useEffect(() => {

@@ -10,6 +10,7 @@ import type { ChangeFeed } from './changes/change-feed.ts'
 import { changeRoutes } from './changes/change-routes.ts'
 import type { Config } from './config.ts'
 import type { Database } from './database/pool.ts'
+import type { SeenBy } from './database/seen-by.ts'
 import type { KnownCallers } from './known-callers.ts'
 import { addressList } from './operating/address-list.ts'
 import { answerError, answerNotFound, answerUnreadableRequest } from './operating/answer-error.ts'
@@ -35,8 +36,10 @@ export interface AppParts {
   config: Config
   callers: KnownCallers
   log: FastifyBaseLogger
-  /** For asking: a pool of its own, so that receiving is never starved by queries. */
+  /** A pool of its own, so that receiving is never starved by what is recorded and sent. */
   db: Database
+  /** For asking: each sees its own accounts. Connections of their own too. */
+  seenBy: SeenBy
   writer: CallbackWriter
   /** null until the database was reached for the first time. */
   keys: () => Keys | null
@@ -52,7 +55,8 @@ export interface AppParts {
 
 /** Table of contents of what the service answers. Nothing here decides anything. */
 export async function createApp(parts: AppParts): Promise<FastifyInstance> {
-  const { config, callers, log, db, writer, keys, cursors, metrics, feed, client, leaving, findProblems } = parts
+  const { config, callers, log, db, seenBy, writer, keys, cursors, metrics, feed, client, leaving, findProblems } =
+    parts
   const app = fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'xRequestId' }),
@@ -94,14 +98,14 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     bodyLimit: config.callbackBodyLimit,
     metrics,
   })
-  await app.register(activationRoutes, { db, expectWithin: config.expectWithin })
-  await app.register(submitRoutes, { db, expectWithin: config.expectWithin, client, leaving })
-  await app.register(activationListRoute, { db, cursors })
-  await app.register(targetRoutes, { db, cursors })
-  await app.register(profileRoutes, { db, cursors })
-  await app.register(credentialRoute, { db, keys })
+  await app.register(activationRoutes, { db, seenBy, expectWithin: config.expectWithin })
+  await app.register(submitRoutes, { db, seenBy, expectWithin: config.expectWithin, client, leaving })
+  await app.register(activationListRoute, { seenBy, cursors })
+  await app.register(targetRoutes, { seenBy, cursors })
+  await app.register(profileRoutes, { seenBy, cursors })
+  await app.register(credentialRoute, { db, seenBy, keys })
   await app.register(changeRoutes, { feed, cursors })
-  await app.register(storedCallbackRoutes, { db, cursors, keys })
+  await app.register(storedCallbackRoutes, { db, seenBy, cursors, keys })
   return app
 }
 

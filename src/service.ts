@@ -9,7 +9,9 @@ import { type Config, ConfigError, unprotected } from './config.ts'
 import { openJobStore } from './database/job-store.ts'
 import { openStore } from './database/open-store.ts'
 import { openDatabase } from './database/pool.ts'
+import { findReader } from './database/reader.ts'
 import { databaseProblems } from './database/readiness.ts'
+import { openReading } from './database/seen-by.ts'
 import { knowCallers } from './known-callers.ts'
 import { countCarrierCalls } from './operating/count-carrier-calls.ts'
 import { createCursors } from './operating/cursor.ts'
@@ -52,15 +54,14 @@ export async function startService(config: Config, log: Logger): Promise<Service
     connectionTimeoutMs: 1_000,
     onConnectionError,
   })
-  const asking = openDatabase({
-    url,
-    name: 'thingspace asking',
-    connections: 8,
+  const askingLimits = {
     statementTimeoutMs: 30_000,
     lockTimeoutMs: 5_000,
     connectionTimeoutMs: 5_000,
     onConnectionError,
-  })
+  }
+  const reading = openReading({ url, name: 'thingspace reading', connections: 6, ...askingLimits })
+  const asking = openDatabase({ url, name: 'thingspace asking', connections: 5, ...askingLimits })
   const store = openJobStore({
     url,
     name: 'thingspace background',
@@ -92,7 +93,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
       metrics.transactionSeconds.observe(seconds)
     },
   })
-  const feed = createChangeFeed(asking, url, log)
+  const feed = createChangeFeed(reading.seenBy, url, log)
   const client =
     config.thingSpace === null ? null : countCarrierCalls(openCarrier(asking, sealer, config.thingSpace), metrics)
   const leaving = new AbortController()
@@ -101,6 +102,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
     callers,
     log,
     db: asking,
+    seenBy: reading.seenBy,
     writer,
     keys,
     metrics,
@@ -113,6 +115,9 @@ export async function startService(config: Config, log: Logger): Promise<Service
   const background = createBackgroundWork({ store, config, listenersKey, client, metrics, log })
   const opened = openStore(asking, { migrate: config.migrate, log, isClosing: () => closing }).then(async () => {
     if (closing) return
+    const reader = await findReader(asking)
+    if (reader === null) log.warn(noReader)
+    reading.readAs(reader)
     databaseKeys = await loadDatabaseKeys(asking, sealer)
     await callers.start()
     if (callers.isUnprotected() && !config.tryOut) throw new ConfigError([unprotected(config.host)])
@@ -126,7 +131,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
     await Promise.all([feed.stop(), callers.stop()])
     await writer.drained()
     await opened.catch(() => undefined)
-    await Promise.all([receiving.destroy(), asking.destroy(), store.db.destroy()])
+    await Promise.all([receiving.destroy(), asking.destroy(), reading.destroy(), store.db.destroy()])
     await embedded?.stop()
   }
   try {
@@ -136,6 +141,9 @@ export async function startService(config: Config, log: Logger): Promise<Service
     throw error
   }
 }
+
+const noReader =
+  'row-level security is off: the database user has no role reader_of_<user>; give it CREATEROLE and run npm run migrate'
 
 async function listen(app: FastifyInstance, { host, port }: Config): Promise<string> {
   await app.listen({ host, port })

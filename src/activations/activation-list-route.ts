@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
-import type { Database } from '../database/pool.ts'
+import type { SeenBy } from '../database/seen-by.ts'
 import { accessOf } from '../operating/access.ts'
 import type { Cursors } from '../operating/cursor.ts'
 import { ErrorReply } from '../operating/http-error.ts'
@@ -9,14 +9,14 @@ import { ActivationStatus, ActivationView, activationView } from './activation-v
 import { findActivations } from './find-activation.ts'
 
 export interface ActivationListRouteOptions {
-  db: Database
+  seenBy: SeenBy
   cursors: Cursors
 }
 
 const Time = Type.Optional(Type.String({ format: 'date-time' }))
 
 export const activationListRoute: FastifyPluginAsyncTypebox<ActivationListRouteOptions> = async (app, options) => {
-  const { db, cursors } = options
+  const { seenBy, cursors } = options
   app.get(
     '/v1/activations',
     {
@@ -41,7 +41,8 @@ export const activationListRoute: FastifyPluginAsyncTypebox<ActivationListRouteO
     },
     async request => {
       const { limit, cursor, ...filter } = request.query
-      const page = await findActivations(db, cursors, filter, accessOf(request).accounts, { limit, cursor })
+      const { accounts } = accessOf(request)
+      const page = await findActivations(seenBy(accounts), cursors, filter, accounts, { limit, cursor })
       return { items: page.rows.map(activationView), next: page.next, prev: page.prev }
     },
   )

@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import type { ExpectWithin } from '../config.ts'
 import type { Database } from '../database/pool.ts'
+import type { SeenBy } from '../database/seen-by.ts'
 import { inTransaction } from '../database/transaction.ts'
 import { accessOf, maySee } from '../operating/access.ts'
 import { answeredUnchanged, entityTag } from '../operating/etag.ts'
@@ -13,6 +14,7 @@ import { recordActivation } from './record-activation.ts'
 
 export interface ActivationRoutesOptions {
   db: Database
+  seenBy: SeenBy
   expectWithin: ExpectWithin
 }
 
@@ -24,7 +26,7 @@ const bodyLimit = 8 * 1024 * 1024
 
 export const activationRoutes: FastifyPluginAsyncTypebox<ActivationRoutesOptions> = async (
   app,
-  { db, expectWithin },
+  { db, seenBy, expectWithin },
 ) => {
   app.put(
     '/v1/activations/:requestId',
@@ -77,7 +79,8 @@ export const activationRoutes: FastifyPluginAsyncTypebox<ActivationRoutesOptions
       },
     },
     async (request, reply) => {
-      const found = await findActivation(db, request.params.requestId, accessOf(request).accounts)
+      const { accounts } = accessOf(request)
+      const found = await findActivation(seenBy(accounts), request.params.requestId, accounts)
       if (found === null) throw new HttpError(404, 'not found')
       if (answeredUnchanged(request, reply, activationTag(found))) return reply
       return activationView(found)

@@ -2,6 +2,7 @@ import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { ActivationsTable, Tables } from '../database/tables.ts'
 import type { Accounts } from '../operating/access.ts'
 import type { Cursors } from '../operating/cursor.ts'
+import { ofAccounts } from '../operating/of-accounts.ts'
 import { type Found, findPage, type PageRequest } from '../operating/page.ts'
 
 export type FoundActivation = Omit<ActivationsTable, 'id'> & {
@@ -23,7 +24,7 @@ export async function findActivation(
     ${shown}
     where a.request_id = coalesce(
         (select s.request_id from submissions s where s.name = ${requestId}), ${requestId})
-      and a.recorded_at is not null and ${visible(accounts)}
+      and a.recorded_at is not null and ${ofAccounts('a.account_name', accounts)}
     order by a.submitted_at desc
     limit 1`.execute(db)
   return rows[0] ?? null

@@ -1,6 +1,7 @@
 import { readConfig } from '../config.ts'
 import { openJobStore } from '../database/job-store.ts'
 import { migrate } from '../database/migrate.ts'
+import { makeReader } from '../database/reader.ts'
 import { migrateJobs } from '../operating/jobs.ts'
 
 const { databaseUrl } = readConfig(process.env)
@@ -19,6 +20,7 @@ const store = openJobStore({
 })
 try {
   const steps = await migrate(store.db)
+  await makeReader(store.db)
   await migrateJobs(store)
   process.stdout.write(steps.length === 0 ? 'the schema is current\n' : `migrated: ${steps.join(', ')}\n`)
 } finally {

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { migrate, pendingMigrations } from './migrate.ts'
 import type { Database } from './pool.ts'
+import { makeReader } from './reader.ts'
 import { refusalOf } from './refusal.ts'
 
 export interface OpenStoreOptions {
@@ -19,6 +20,7 @@ export async function openStore(db: Database, options: OpenStoreOptions): Promis
     try {
       if (options.migrate) {
         const steps = await migrate(db)
+        await makeReader(db)
         if (steps.length > 0) log.info({ steps }, 'the schema was migrated')
         return
       }

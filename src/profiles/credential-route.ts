@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import type { Database } from '../database/pool.ts'
+import type { SeenBy } from '../database/seen-by.ts'
 import { accessOf } from '../operating/access.ts'
 import { ErrorReply, HttpError } from '../operating/http-error.ts'
 import { Maybe } from '../operating/schemas.ts'
@@ -10,6 +11,7 @@ import { findCredential } from './find-credential.ts'
 
 export interface CredentialRouteOptions {
   db: Database
+  seenBy: SeenBy
   keys: () => { sealer: Sealer } | null
 }
 
@@ -24,7 +26,7 @@ const Credential = Type.Object(
 )
 
 /** The login and password of a device, in clear: a scope of its own, never cached, every look audited. */
-export const credentialRoute: FastifyPluginAsyncTypebox<CredentialRouteOptions> = async (app, { db, keys }) => {
+export const credentialRoute: FastifyPluginAsyncTypebox<CredentialRouteOptions> = async (app, { db, seenBy, keys }) => {
   app.get(
     '/v1/profiles/:iccid/credential',
     {
@@ -41,7 +43,7 @@ export const credentialRoute: FastifyPluginAsyncTypebox<CredentialRouteOptions> 
       const known = keys()
       if (known === null) throw new HttpError(503, 'not available now; ask again', { 'retry-after': '1' })
       const iccid = normalIdentifier('iccid', request.params.iccid)
-      const credential = await findCredential(db, known.sealer, iccid, accessOf(request))
+      const credential = await findCredential(seenBy, db, known.sealer, iccid, accessOf(request))
       if (credential === null) throw new HttpError(404, 'not found')
       reply.header('cache-control', 'no-store')
       return credential

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import { ChangeView, changeView } from '../changes/change-view.ts'
-import type { Database } from '../database/pool.ts'
+import type { SeenBy } from '../database/seen-by.ts'
 import { accessOf } from '../operating/access.ts'
 import type { Cursors } from '../operating/cursor.ts'
 import { answeredUnchanged, entityTag } from '../operating/etag.ts'
@@ -13,7 +13,7 @@ import { findHistory, findProfileAsOf } from './profile-history.ts'
 import { DeviceView, deviceView, ProfileView, profileTagParts, profileView } from './profile-view.ts'
 
 export interface ProfileRoutesOptions {
-  db: Database
+  seenBy: SeenBy
   cursors: Cursors
 }
 
@@ -22,7 +22,7 @@ const Params = Type.Object({ iccid: Id })
 const NoQuery = Type.Object({}, { additionalProperties: false })
 const errors = { 400: ErrorReply, 401: ErrorReply, 404: ErrorReply }
 
-export const profileRoutes: FastifyPluginAsyncTypebox<ProfileRoutesOptions> = async (app, { db, cursors }) => {
+export const profileRoutes: FastifyPluginAsyncTypebox<ProfileRoutesOptions> = async (app, { seenBy, cursors }) => {
   app.get(
     '/v1/devices/:kind/:id',
     {
@@ -41,7 +41,8 @@ export const profileRoutes: FastifyPluginAsyncTypebox<ProfileRoutesOptions> = as
     async (request, reply) => {
       const kind = normalKind(request.params.kind)
       if (!isIdentifierKind(kind)) throw new HttpError(400, `kind must be one of ${identifierKinds.join(', ')}`)
-      const rows = await findDevice(db, kind, normalIdentifier(kind, request.params.id), accessOf(request).accounts)
+      const { accounts } = accessOf(request)
+      const rows = await findDevice(seenBy(accounts), kind, normalIdentifier(kind, request.params.id), accounts)
       if (rows.length === 0) throw new HttpError(404, 'not found')
       if (answeredUnchanged(request, reply, entityTag(rows.map(profileTagParts)))) return reply
       return deviceView(rows)
@@ -69,8 +70,8 @@ export const profileRoutes: FastifyPluginAsyncTypebox<ProfileRoutesOptions> = as
       const iccid = normalIdentifier('iccid', request.params.iccid)
       const row =
         asOf === undefined
-          ? await findProfile(db, iccid, accounts)
-          : await findProfileAsOf(db, iccid, new Date(asOf), accounts)
+          ? await findProfile(seenBy(accounts), iccid, accounts)
+          : await findProfileAsOf(seenBy(accounts), iccid, new Date(asOf), accounts)
       if (row === null) throw new HttpError(404, 'not found')
       if (answeredUnchanged(request, reply, entityTag(profileTagParts(row)))) return reply
       return profileView(row)
@@ -91,10 +92,11 @@ export const profileRoutes: FastifyPluginAsyncTypebox<ProfileRoutesOptions> = as
     },
     async request => {
       const iccid = normalIdentifier('iccid', request.params.iccid)
-      const profile = await findProfile(db, iccid, accessOf(request).accounts)
+      const { accounts } = accessOf(request)
+      const profile = await findProfile(seenBy(accounts), iccid, accounts)
       if (profile === null) throw new HttpError(404, 'not found')
       const { rows, next, prev } = await findHistory(
-        db,
+        seenBy(accounts),
         cursors,
         { iccid, accountName: profile.account_name },
         request.query,

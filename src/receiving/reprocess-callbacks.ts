@@ -9,6 +9,7 @@ import { saveWorkingSet } from '../correlation/save-working-set.ts'
 import type { ActivationState, WorkingSet } from '../correlation/working-set.ts'
 import type { Database } from '../database/pool.ts'
 import { refusalOf } from '../database/refusal.ts'
+import type { SeenBy } from '../database/seen-by.ts'
 import type { CallbacksTable, Tables } from '../database/tables.ts'
 import { inTransaction } from '../database/transaction.ts'
 import type { Accounts } from '../operating/access.ts'
@@ -35,7 +36,7 @@ const atOnce = 100
  * transaction of its own: one that still can't be applied stays as it is, and stops nobody.
  */
 export async function reprocessCallbacks(
-  db: Database,
+  { db, seenBy }: { db: Database; seenBy: SeenBy },
   keys: Keys,
   filter: CallbackFilter & { id?: string | undefined },
   accounts: Accounts,
@@ -48,7 +49,7 @@ export async function reprocessCallbacks(
   for (;;) {
     const { rows } = await sql<{ id: string; verdict: string }>`
       select c.id, c.verdict from callbacks c where ${selected} and c.id > ${last} order by c.id limit ${atOnce}`.execute(
-      db,
+      seenBy(accounts),
     )
     for (const row of rows) {
       outcome.matched += 1

@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import Type from 'typebox'
 import { findActivation } from '../activations/find-activation.ts'
 import type { Database } from '../database/pool.ts'
+import type { SeenBy } from '../database/seen-by.ts'
 import { accessOf } from '../operating/access.ts'
 import type { Cursors } from '../operating/cursor.ts'
 import { ErrorReply, HttpError } from '../operating/http-error.ts'
@@ -15,6 +16,7 @@ import { storedMessage } from './stored-message.ts'
 
 export interface StoredCallbackRoutesOptions {
   db: Database
+  seenBy: SeenBy
   cursors: Cursors
   keys: () => Keys | null
 }
@@ -41,7 +43,7 @@ const Reprocessed = Type.Object(
 )
 
 export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoutesOptions> = async (app, options) => {
-  const { db, cursors } = options
+  const { db, seenBy, cursors } = options
 
   app.get(
     '/v1/callbacks',
@@ -56,7 +58,8 @@ export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoute
     },
     async request => {
       const { limit, cursor, ...filter } = request.query
-      const page = await findCallbacks(db, cursors, filter, accessOf(request).accounts, { limit, cursor })
+      const { accounts } = accessOf(request)
+      const page = await findCallbacks(seenBy(accounts), cursors, filter, accounts, { limit, cursor })
       return { items: page.rows.map(callbackView), next: page.next, prev: page.prev }
     },
   )
@@ -76,10 +79,10 @@ export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoute
     async request => {
       const { requestId } = request.params
       const { accounts } = accessOf(request)
-      const activation = await findActivation(db, requestId, accounts)
+      const activation = await findActivation(seenBy(accounts), requestId, accounts)
       if (activation === null) throw new HttpError(404, 'not found')
       const filter = { requestId, accountName: activation.account_name }
-      const page = await findCallbacks(db, cursors, filter, accounts, request.query)
+      const page = await findCallbacks(seenBy(accounts), cursors, filter, accounts, request.query)
       return { items: page.rows.map(callbackView), next: page.next, prev: page.prev }
     },
   )
@@ -97,7 +100,8 @@ export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoute
       },
     },
     async request => {
-      const found = await findCallback(db, request.params.id, accessOf(request).accounts)
+      const { accounts } = accessOf(request)
+      const found = await findCallback(seenBy(accounts), request.params.id, accounts)
       if (found === null) throw new HttpError(404, 'not found')
       return callbackView(found)
     },
@@ -119,8 +123,9 @@ export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoute
     async (request, reply) => {
       const { id } = request.params
       const access = accessOf(request)
-      const found = await findCallback(db, id, access.accounts)
-      const row = await db.selectFrom('callbacks').selectAll().where('id', '=', id).executeTakeFirst()
+      const mine = seenBy(access.accounts)
+      const found = await findCallback(mine, id, access.accounts)
+      const row = await mine.selectFrom('callbacks').selectAll().where('id', '=', id).executeTakeFirst()
       if (found === null || row === undefined) throw new HttpError(404, 'not found')
       const bytes = storedMessage(row, keysOr503(options).sealer)
       await sql`
@@ -146,7 +151,7 @@ export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoute
     async request => {
       const { id } = request.params
       const { accounts } = accessOf(request)
-      const outcome = await reprocessCallbacks(db, keysOr503(options), { id }, accounts, false)
+      const outcome = await reprocessCallbacks({ db, seenBy }, keysOr503(options), { id }, accounts, false)
       if (outcome.matched === 0) throw new HttpError(404, 'not found')
       return outcome
     },
@@ -169,7 +174,7 @@ export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoute
     },
     async request => {
       const { dryRun = false, ...filter } = request.body
-      return reprocessCallbacks(db, keysOr503(options), filter, accessOf(request).accounts, dryRun)
+      return reprocessCallbacks({ db, seenBy }, keysOr503(options), filter, accessOf(request).accounts, dryRun)
     },
   )
 }

@@ -6,6 +6,7 @@ import { ActivationView, activationView } from '../activations/activation-view.t
 import { findActivation } from '../activations/find-activation.ts'
 import type { ExpectWithin } from '../config.ts'
 import type { Database } from '../database/pool.ts'
+import type { SeenBy } from '../database/seen-by.ts'
 import { accessOf, maySee } from '../operating/access.ts'
 import { ErrorReply, HttpError } from '../operating/http-error.ts'
 import type { ThingSpaceClient } from '../thingspace/client.ts'
@@ -15,6 +16,7 @@ import { submitActivation } from './submit-activation.ts'
 
 export interface SubmitRoutesOptions {
   db: Database
+  seenBy: SeenBy
   expectWithin: ExpectWithin
   /** null: no credentials for ThingSpace are configured. */
   client: ThingSpaceClient | null

@@ -21,6 +21,7 @@ import { healthRoutes } from './operating/health-routes.ts'
 import type { Metrics } from './operating/metrics.ts'
 import { metricsRoute } from './operating/metrics-route.ts'
 import { openApi } from './operating/openapi.ts'
+import { limitAsking } from './operating/rate-limit.ts'
 import { readQuery } from './operating/read-query.ts'
 import { credentialRoute } from './profiles/credential-route.ts'
 import { profileRoutes } from './profiles/profile-routes.ts'
@@ -82,6 +83,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   app.addHook('onSend', tagAnswer)
   app.addHook('preValidation', readQuery)
   app.addHook('onRequest', guard({ ...callers, configured: config.tokens }))
+  await limitAsking(app, config.rateLimits)
 
   await app.register(fastifySwagger, openApi)
   await app.register(fastifySwaggerUi, { routePrefix: '/docs', staticCSP: true })

@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import type { ApiToken } from './operating/access.ts'
 import { addressList, isLoopback } from './operating/address-list.ts'
 import { readApiTokens } from './operating/api-tokens.ts'
+import { type RateLimits, readRateLimits } from './operating/read-rate-limits.ts'
 import { readBaseUrl } from './thingspace/call.ts'
 
 export interface Config {
@@ -13,6 +14,8 @@ export interface Config {
   migrate: boolean
   listeners: Listener[]
   tokens: ApiToken[]
+  /** What each token may ask. */
+  rateLimits: RateLimits
   /**
    * No listener and no token here: unless the database holds some, loopback peers only, and callbacks need no
    * credentials. Never beyond loopback.
@@ -103,6 +106,7 @@ export function readConfig(environment: Env): Config {
     migrate: attempt('MIGRATE', () => readSwitch(env.MIGRATE ?? 'on'), true),
     listeners,
     tokens,
+    rateLimits: attempt('RATE_LIMIT', () => readRateLimits(env.RATE_LIMIT ?? '60000'), { default: null, byToken: {} }),
     tryOut: listeners.length === 0 && tokens.length === 0 && isLoopback(hostAddress(host)),
     allowedSources: attempt('CALLBACK_ALLOWED_SOURCES', () => readAddresses(env.CALLBACK_ALLOWED_SOURCES), []) ?? [
       ...publishedSources,

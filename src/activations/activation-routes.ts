@@ -34,6 +34,7 @@ export const activationRoutes: FastifyPluginAsyncTypebox<ActivationRoutesOptions
       config: { scope: 'activate' },
       bodyLimit,
       schema: {
+        operationId: 'recordActivation',
         summary: 'Record an activation that was sent to ThingSpace by another program',
         description: 'Claims every callback that came before, in the same transaction. Sending the same again is safe.',
         tags: ['activations'],
@@ -71,6 +72,7 @@ export const activationRoutes: FastifyPluginAsyncTypebox<ActivationRoutesOptions
     {
       config: { scope: 'read' },
       schema: {
+        operationId: 'getActivation',
         summary: 'How far an activation is',
         tags: ['activations'],
         params: Params,

@@ -20,6 +20,7 @@ export const targetRoutes: FastifyPluginAsyncTypebox<TargetRoutesOptions> = asyn
     {
       config: { scope: 'read' },
       schema: {
+        operationId: 'listTargets',
         summary: 'The devices of an activation, as they were asked for; ?result=pending are the stragglers',
         tags: ['activations'],
         params: Type.Object({ requestId: Type.String({ pattern: '^[A-Za-z0-9-]{3,64}$' }) }),

@@ -22,7 +22,17 @@ const Credential = Type.Object(
     password: Maybe(Type.String()),
     callbackId: Type.String({ description: 'the callback that brought it' }),
   },
-  { title: 'Credential' },
+  {
+    title: 'Credential',
+    examples: [
+      {
+        iccid: '89999000000000000015',
+        username: 'user@example.invalid',
+        password: 'made-up',
+        callbackId: '01a20a16-396c-7518-afb5-fed56c42cc40',
+      },
+    ],
+  },
 )
 
 /** The login and password of a device, in clear: a scope of its own, never cached, every look audited. */
@@ -32,6 +42,7 @@ export const credentialRoute: FastifyPluginAsyncTypebox<CredentialRouteOptions> 
     {
       config: { scope: 'credentials' },
       schema: {
+        operationId: 'getCredential',
         summary: 'The deviceCredential of a profile, in clear',
         tags: ['profiles'],
         params: Type.Object({ iccid: Type.String({ maxLength: 64, pattern: '^[^\\x00-\\x1f\\x7f]+$' }) }),

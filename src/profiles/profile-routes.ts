@@ -28,6 +28,7 @@ export const profileRoutes: FastifyPluginAsyncTypebox<ProfileRoutesOptions> = as
     {
       config: { scope: 'read' },
       schema: {
+        operationId: 'getDevice',
         summary: 'All profiles of the device that an identifier names',
         tags: ['profiles'],
         params: Type.Object({
@@ -54,6 +55,7 @@ export const profileRoutes: FastifyPluginAsyncTypebox<ProfileRoutesOptions> = as
     {
       config: { scope: 'read' },
       schema: {
+        operationId: 'getProfile',
         summary: 'One profile, as it is or as it was known at a time',
         tags: ['profiles'],
         params: Params,
@@ -83,6 +85,7 @@ export const profileRoutes: FastifyPluginAsyncTypebox<ProfileRoutesOptions> = as
     {
       config: { scope: 'read' },
       schema: {
+        operationId: 'listHistory',
         summary: 'Every change of a profile with its cause, newest first',
         tags: ['profiles'],
         params: Params,

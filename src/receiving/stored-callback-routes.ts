@@ -39,7 +39,10 @@ const Reprocessed = Type.Object(
     verdicts: Type.Record(Type.String(), Type.Integer()),
     dryRun: Type.Boolean(),
   },
-  { title: 'Reprocessed' },
+  {
+    title: 'Reprocessed',
+    examples: [{ matched: 12, reprocessed: 12, verdicts: { applied: 10, other: 2 }, dryRun: false }],
+  },
 )
 
 export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoutesOptions> = async (app, options) => {
@@ -50,6 +53,7 @@ export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoute
     {
       config: { scope: 'read' },
       schema: {
+        operationId: 'listCallbacks',
         summary: 'Stored callbacks, newest first',
         tags: ['callbacks'],
         querystring: Type.Object({ ...filters, ...pageQuery }, { additionalProperties: false }),
@@ -69,6 +73,7 @@ export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoute
     {
       config: { scope: 'read' },
       schema: {
+        operationId: 'listCallbacksOfActivation',
         summary: 'The callbacks of an activation, newest first: those of other kinds too',
         tags: ['callbacks'],
         params: Type.Object({ requestId: Type.String({ pattern: '^[A-Za-z0-9-]{3,64}$' }) }),
@@ -92,6 +97,7 @@ export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoute
     {
       config: { scope: 'read' },
       schema: {
+        operationId: 'getCallback',
         summary: 'One stored callback',
         tags: ['callbacks'],
         params: Params,
@@ -112,12 +118,16 @@ export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoute
     {
       config: { scope: 'credentials' },
       schema: {
+        operationId: 'getCallbackBytes',
         summary: 'The message as it came, secrets in clear; of a quarantined one byte for byte',
         description: 'Every look leaves a row in the audit. Listener credentials are only in quarantined messages.',
         tags: ['callbacks'],
         params: Params,
         querystring: NoQuery,
-        response: errors,
+        response: {
+          200: { description: 'the bytes', content: { 'application/octet-stream': { schema: Type.String() } } },
+          ...errors,
+        },
       },
     },
     async (request, reply) => {
@@ -141,6 +151,7 @@ export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoute
     {
       config: { scope: 'operate' },
       schema: {
+        operationId: 'reprocessCallback',
         summary: 'Read one callback again, with the code of today',
         tags: ['callbacks'],
         params: Params,
@@ -162,6 +173,7 @@ export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoute
     {
       config: { scope: 'operate' },
       schema: {
+        operationId: 'reprocessCallbacks',
         summary: 'Read again all callbacks that the filter matches: quarantined, other and unmatched ones',
         tags: ['callbacks'],
         querystring: NoQuery,

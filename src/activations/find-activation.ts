@@ -22,8 +22,8 @@ export async function findActivation(
 ): Promise<FoundActivation | null> {
   const { rows } = await sql<FoundActivation>`
     ${shown}
-    where a.request_id = coalesce(
-        (select s.request_id from submissions s where s.name = ${requestId}), ${requestId})
+    where a.request_id = (
+        select coalesce((select s.request_id from submissions s where s.name = ${requestId}), ${requestId}))
       and a.recorded_at is not null and ${ofAccounts('a.account_name', accounts)}
     order by a.submitted_at desc
     limit 1`.execute(db)

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import fastifySwagger from '@fastify/swagger'
 import fastifySwaggerUi from '@fastify/swagger-ui'
-import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
+import type { TSchema } from 'typebox'
 import { activationListRoute } from './activations/activation-list-route.ts'
 import { activationRoutes } from './activations/activation-routes.ts'
 import { targetRoutes } from './activations/target-routes.ts'
@@ -14,6 +15,7 @@ import type { SeenBy } from './database/seen-by.ts'
 import type { KnownCallers } from './known-callers.ts'
 import { addressList } from './operating/address-list.ts'
 import { answerError, answerNotFound, answerUnreadableRequest } from './operating/answer-error.ts'
+import { compileExactly } from './operating/compile-exactly.ts'
 import type { Cursors } from './operating/cursor.ts'
 import { tagAnswer } from './operating/etag.ts'
 import { guard } from './operating/guard.ts'
@@ -73,7 +75,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     frameworkErrors: answerError,
   }).withTypeProvider<TypeBoxTypeProvider>()
 
-  app.setValidatorCompiler(TypeBoxValidatorCompiler)
+  app.setValidatorCompiler<TSchema>(compileExactly)
   app.setErrorHandler(answerError)
   app.setNotFoundHandler(answerNotFound)
   app.addHook('onRequest', async (request, reply) => {

@@ -16,6 +16,8 @@ import { device, makeCallback } from '../fixtures/make-callback.ts'
 const program = process.env.SCHEMATHESIS ?? 'schemathesis'
 const account = '0000123456-00001'
 const authorization = 'Bearer conformance'
+/** A few minutes. */
+const bounds = ['--max-examples', '30', '--max-time', '240', '--continue-on-failure']
 
 if (spawnSync(program, ['--version']).status !== 0) {
   process.stderr.write(
@@ -78,6 +80,7 @@ async function fill(url: string): Promise<void> {
 }
 
 async function ask(url: string): Promise<number> {
+  const given = process.argv.slice(2)
   const config = path.join(import.meta.dirname, 'schemathesis.toml')
   const child = spawn(
     program,
@@ -88,7 +91,7 @@ async function ask(url: string): Promise<number> {
       `${url}/openapi.json`,
       '-H',
       `Authorization: ${authorization}`,
-      ...process.argv.slice(2),
+      ...(given.length > 0 ? given : bounds),
     ],
     { stdio: 'inherit', cwd: folder },
   )

@@ -66,7 +66,6 @@ function addTag(operation: Operation): void {
   const isState = operation['x-scope'] === 'read' && ok?.content?.['application/json'] !== undefined
   if (!isState || ok === undefined || ok.headers?.['cache-control'] !== undefined) return
   ok.headers = { ...ok.headers, ...header('etag') }
-  operation.responses[304] ??= {}
   operation.responses[304] = { description: 'As it was: If-None-Match names this very state', headers: header('etag') }
   operation.parameters = [...(operation.parameters ?? []), ifNoneMatch]
 }
@@ -83,8 +82,7 @@ function describe(operation: Operation, status: string, response: Response): voi
     ...(isCounted ? header('ratelimit-limit', 'ratelimit-remaining', 'ratelimit-reset') : {}),
     ...(status === '429' || status === '503' ? header('retry-after') : {}),
     ...(status === '401' ? header('www-authenticate') : {}),
-    ...(schema === ofName('Activation').$ref ? header('etag') : {}),
-    ...(status === '202' ? header('location') : {}),
+    ...(schema === ofName('Activation').$ref ? header('etag', ...(status === '202' ? ['location'] : [])) : {}),
     ...response.headers,
   }
   for (const media of Object.values(response.content ?? {})) {

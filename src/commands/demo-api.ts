@@ -2,6 +2,7 @@
 export interface Activation {
   status: string
   settledAt: string | null
+  overdue: boolean
   counts: { targets: number; pending: number; warning: number; succeeded: number; failed: number; conflict: number }
 }
 
@@ -39,7 +40,7 @@ export function createApi(baseUrl: string) {
 
   function keep<T>(path: string, etag: string | null, text: string): T {
     const body = JSON.parse(text) as T
-    if (etag !== null) known.set(path, { etag, body })
+    if (etag !== null && !path.includes('cursor=')) known.set(path, { etag, body })
     return body
   }
 

@@ -1,21 +1,25 @@
 import { parseArgs } from 'node:util'
 import { type Config, readConfig } from '../config.ts'
+import { expectWithinSeconds } from './demo-bulk.ts'
 
 export interface DemoOptions {
   /** Decides every identifier and requestId: the same one tells the same story again. */
   seed: number
   /** Leave when the story is told, also on a terminal. */
   once: boolean
+  /** Of the bulk activation; 0: none. */
+  profiles: number
   help: boolean
   config: Config
 }
 
-export const usage = `npm run demo -- [--seed N] [--once]
+export const usage = `npm run demo -- [--seed N] [--profiles N] [--once]
 
-  Starts the service beside a simulated carrier, activates a handful of eSIM profiles, and shows what the service
-  makes of the carrier's callbacks. On a terminal it then stays up until Ctrl-C.
+  Starts the service beside a simulated carrier, activates a handful of eSIM profiles and then 10,000 in one request,
+  and shows what the service makes of the carrier's callbacks. On a terminal it then stays up until Ctrl-C.
 
   --seed N   the same identifiers again (0 to 2147483647; default: by chance)
+  --profiles N  how many profiles the bulk activation has (0 to 10000; 0: none)
   --once     leave when it is done, also on a terminal
 
   PORT           where the service listens (default: any free port)
@@ -24,6 +28,7 @@ export const usage = `npm run demo -- [--seed N] [--once]
 `
 
 const most = 2 ** 31 - 1
+const mostProfiles = 10_000
 
 /**
  * Only what says where to listen and where to keep is taken from the environment: listeners and tokens would close the
@@ -32,11 +37,18 @@ const most = 2 ** 31 - 1
 export function readDemoOptions(args: string[], env: NodeJS.ProcessEnv): DemoOptions {
   const { values } = parseArgs({
     args,
-    options: { seed: { type: 'string' }, once: { type: 'boolean' }, help: { type: 'boolean' } },
+    options: {
+      seed: { type: 'string' },
+      profiles: { type: 'string' },
+      once: { type: 'boolean' },
+      help: { type: 'boolean' },
+    },
   })
   const { DATABASE_URL, DATABASE_URL_FILE, SEAL_KEY, SEAL_KEY_FILE, SEAL_KEYS_PREVIOUS, DATA_DIR, PORT } = env
+  const profiles = values.profiles === undefined ? mostProfiles : readProfiles(values.profiles)
   return {
     seed: values.seed === undefined ? Math.floor(Math.random() * most) : readSeed(values.seed),
+    profiles,
     once: values.once ?? false,
     help: values.help ?? false,
     config: readConfig({
@@ -47,6 +59,7 @@ export function readDemoOptions(args: string[], env: NodeJS.ProcessEnv): DemoOpt
       SEAL_KEYS_PREVIOUS,
       DATA_DIR: DATA_DIR || '.data/demo',
       PORT: PORT || '0',
+      EXPECT_WITHIN: `${expectWithinSeconds(profiles)}s`,
     }),
   }
 }
@@ -55,4 +68,12 @@ function readSeed(text: string): number {
   const seed = Number(text)
   if (!/^\d+$/.test(text) || seed > most) throw new Error(`--seed must be a whole number from 0 to ${most}`)
   return seed
+}
+
+function readProfiles(text: string): number {
+  const profiles = Number(text)
+  if (!/^\d+$/.test(text) || profiles > mostProfiles) {
+    throw new Error(`--profiles must be a whole number from 0 to ${mostProfiles}`)
+  }
+  return profiles
 }

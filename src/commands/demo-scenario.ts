@@ -74,6 +74,16 @@ export function tellScenario(seed: number): Step[] {
   return steps.map((step, index) => ({ number: index + 1, ...step }))
 }
 
+/** Thousands of profiles in one request, Verizon's and global ones in turn, of devices that no other step has. */
+export function tellBulk(seed: number, count: number): Step {
+  const first = 300_000_000 + (Math.floor(seed / 1_000) % 60) * 10_000
+  const profiles = Array.from({ length: count }, (_, at) => {
+    const serial = first + at
+    return { eid: makeEid(seed, serial), iccid: makeIccid(seed, serial), imei: makeImei(seed, serial) }
+  })
+  return { number: 0, asks: '', carrier: '', servicePlan: verizon, profiles, behaviour: {} }
+}
+
 /** Identifiers that no other seed has: made ones differ by the last three digits of the seed and by the serial. */
 function profileOf(seed: number, device: number, slot: number): AskedProfile {
   const serial = Math.floor(seed / 1_000) * 100 + device

@@ -26,8 +26,16 @@ export async function setStage(
 ): Promise<Stage> {
   const done = (what: string, where: string) => screen.say(`  ${what.padEnd(18)}  ${where}`)
 
+  const credentials = { key: 'demo-key', secret: 'demo-secret', username: 'demo-user', password: 'demo-password' }
+  // one more try soon, so that the demo does not wait for the carrier's five minutes when a callback is refused
+  const simulator = await startSimulator({ seed, credentials, settings: { retryRefused: 'observed' } })
+  onStarted(simulator.close)
+  done('simulated carrier', simulator.url)
+
+  // with the carrier's address and a login, the service asks it about what is overdue
+  const thingSpace = { baseUrl: simulator.url, ...credentials }
   const service = await showing(screen, 'starting the database and the service', async () => {
-    const started = await startService(config, log)
+    const started = await startService({ ...config, thingSpace }, log)
     onStarted(started.close)
     await withinTime(started.opened)
     return started
@@ -35,13 +43,7 @@ export async function setStage(
   done('database', describeDatabase(config))
   done('this service', service.url)
 
-  const credentials = { key: 'demo-key', secret: 'demo-secret', username: 'demo-user', password: 'demo-password' }
-  // one more try soon, so that the demo does not wait for the carrier's five minutes when a callback is refused
-  const simulator = await startSimulator({ seed, credentials, settings: { retryRefused: 'observed' } })
-  onStarted(simulator.close)
-  done('simulated carrier', simulator.url)
-
-  const thingspace = createThingSpaceClient({ baseUrl: simulator.url, ...credentials })
+  const thingspace = createThingSpaceClient(thingSpace)
   const url = `${service.url}/callbacks/${accountName}/${serviceName}`
   const password = randomBytes(18).toString('base64url')
   await thingspace.registerListener(accountName, { name: serviceName, url, username: 'demo-listener', password })

@@ -1,4 +1,6 @@
 import { type Api, createApi } from './demo-api.ts'
+import { tellBulkStory } from './demo-bulk.ts'
+import { compareBulk } from './demo-bulk-compare.ts'
 import { type Comparison, compare } from './demo-compare.ts'
 import { createDemoLog } from './demo-log.ts'
 import { type DemoOptions, readDemoOptions, usage } from './demo-options.ts'
@@ -44,11 +46,11 @@ async function run(options: DemoOptions): Promise<void> {
   const told = await tellStory(stage, api, steps, screen)
   const comparison = await compare(api, stage.simulator.ledger(), told)
   sumUp(comparison, api)
+  const missing = [...comparison.missing]
+  if (options.profiles > 0) missing.push(...(await showBulk(stage, api, options)))
   await showDevice(stage, api, told)
   done = true
-  if (comparison.missing.length > 0) {
-    throw new Error(`the API does not say what the carrier sent:\n${listed(comparison.missing)}`)
-  }
+  if (missing.length > 0) throw new Error(`the API does not say what the carrier sent:\n${listed(missing)}`)
   if (screen.live && !options.once) return screen.say(`\n${screen.paint('bold', 'Up until Ctrl-C.')}`)
   screen.say('\nThe demo ends here, and the URLs with it: on a terminal, without --once, it stays up to be looked at.')
   leave(0)
@@ -75,6 +77,17 @@ function sumUp({ table, messages, posts, profiles, missing }: Comparison, { coun
   screen.say(`  ${messages} callbacks in ${posts} posts, ${counts.asked} polls (${counts.unchanged} answered 304).`)
   const matched = `All ${profiles} profiles are as the carrier said: nothing missing.`
   if (missing.length === 0) screen.say(`  ${screen.paint(['bold', 'green'], matched)}`)
+}
+
+async function showBulk(stage: Stage, api: Api, { profiles, seed }: DemoOptions): Promise<string[]> {
+  head(`${profiles} profiles in one request, on a bad day of the carrier`)
+  const bulk = await tellBulkStory(stage, api, profiles, seed, screen)
+  const { table, missing } = await compareBulk(api, stage.simulator.ledger(), bulk)
+  screen.say()
+  for (const row of alignRows(table)) screen.say(`  ${row}`)
+  const matched = `All ${profiles} profiles are as the carrier said, ${bulk.seconds.toFixed(0)} s after the request: nothing missing.`
+  if (missing.length === 0) screen.say(`\n  ${screen.paint(['bold', 'green'], matched)}`)
+  return missing
 }
 
 async function showDevice({ service, simulator }: Stage, api: Api, told: Told[]): Promise<void> {

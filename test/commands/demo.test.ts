@@ -43,7 +43,9 @@ t.test('with nothing configured it tells the whole story, and leaves nothing run
   const dataDir = await mkdtemp(path.join(tmpdir(), 'demo-test-'))
   await chmod(dataDir, 0o711)
   t.teardown(() => removeDataDirectory(dataDir))
-  const { code, output, errors } = await runDemo(t, ['--once', '--seed', '42'], { DATA_DIR: dataDir })
+  const { code, output, errors } = await runDemo(t, ['--once', '--seed', '42', '--profiles', '300'], {
+    DATA_DIR: dataDir,
+  })
   t.equal(errors, '')
   t.equal(code, 0)
   t.match(output, 'seed 42')
@@ -60,7 +62,13 @@ t.test('with nothing configured it tells the whole story, and leaves nothing run
   t.match(summary, /^ +3 +\d+ +fault +\| +1 kept +failed/m)
   t.match(summary, /^ +4 +\d+ +warning, then success +\| +2 kept +succeeded +ACTIVE/m)
   t.match(summary, /^ +5 +\d+ +success 2 times +\| +1 kept, 2 seen +succeeded +ACTIVE/m)
-  t.match(summary, 'nothing missing')
+  t.match(summary, 'All 10 profiles are as the carrier said: nothing missing.')
+
+  t.match(story + summary, /overdue: \d+ stragglers without a final word/)
+  t.match(summary, /^ +never sent +[1-9]\d* +\| +callbacks kept +\d+$/m)
+  t.match(summary, /^ +late +[1-9]\d* +\| +healed by a poll +[1-9]\d*$/m)
+  t.match(summary, /^ +of these twice at once +[1-9]/m)
+  t.match(summary, /All 300 profiles are as the carrier said, \d+ s after the request: nothing missing\./)
   t.match(summary, /"profileRole": "LEAD"/)
   t.match(summary, /"profileRole": "LOCAL"/)
   for (const url of [/\d\/docs$/m, /\d\/v1\/devices\/eid\/\d{32}$/m, /\d\/v1\/activations\/[0-9a-f-]{36}$/m]) {
@@ -73,8 +81,8 @@ t.test('with nothing configured it tells the whole story, and leaves nothing run
 
 t.test('the same seed on the same database tells what is known, and misses nothing', async t => {
   const env = await onTestDatabase(t)
-  const first = await runDemo(t, ['--once', '--seed', '7'], env)
-  const second = await runDemo(t, ['--once', '--seed', '7'], env)
+  const first = await runDemo(t, ['--once', '--seed', '7', '--profiles', '0'], env)
+  const second = await runDemo(t, ['--once', '--seed', '7', '--profiles', '0'], env)
   t.match(first, { code: 0, output: /nothing missing/, errors: '' })
   t.match(second, { code: 0, output: /nothing missing/, errors: '' })
   t.match(second.output, /200 succeeded \(3 of 3\), known from an earlier run/)
@@ -96,6 +104,7 @@ t.test('it says clearly why it can not work', async t => {
     ['no port', [], { ...env, PORT: 'http' }, /PORT: a whole number/],
     ['no seal key', [], { DATABASE_URL: env.DATABASE_URL }, /SEAL_KEY: needed with DATABASE_URL/],
     ['no seed', ['--seed', 'x'], env, /--seed must be a whole number/],
+    ['too many', ['--profiles', '10001'], env, /--profiles must be a whole number from 0 to 10000/],
     ['an unknown option', ['--twice'], env, /Unknown option '--twice'\s+npm run demo -- \[--seed N\]/],
   ]
   for (const [name, args, environment, message] of cases) {
@@ -107,7 +116,7 @@ t.test('it says clearly why it can not work', async t => {
 })
 
 t.test('broken off in the middle it stops at once, without a word of complaint', async t => {
-  const { child, ended, end } = startDemo(t, [], await onTestDatabase(t))
+  const { child, ended, end } = startDemo(t, ['--profiles', '0'], await onTestDatabase(t))
   while (!ended.output.includes('#2  record')) await once(child.stdout, 'data')
   child.kill('SIGINT')
   const { code, output, errors } = await end

@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely'
+import { findReader } from './reader.ts'
 import type { Tables } from './tables.ts'
 
 const schemas = ['public', 'jobs']
@@ -23,4 +24,10 @@ export async function grantTo(db: Kysely<Tables>, role: string): Promise<void> {
       await statement.execute(db)
     }
   }
+  const reader = await findReader(db)
+  if (reader === null) return
+  // To take it, not to inherit: who inherits is kept to accounts in all that it does. Before PostgreSQL 16 these go together.
+  const { rows: servers } = await sql<{ tells: boolean }>`
+    select current_setting('server_version_num')::int >= 160000 as tells`.execute(db)
+  if (servers[0]?.tells) await sql`grant ${sql.id(reader)} to ${who} with inherit false, set true`.execute(db)
 }

@@ -68,6 +68,9 @@ async function make(db: Kysely<Tables>): Promise<void> {
   const reader = sql.id(name)
   if (!exists) await sql`create role ${reader} nologin`.execute(db)
   if (!member) await sql`grant ${reader} to current_user`.execute(db)
+  await sql`do $$ begin execute format('grant usage on schema %I to %I', current_schema(), ${sql.lit(name)}); end $$`.execute(
+    db,
+  )
   for (const [table, condition] of Object.entries(visible)) {
     await sql`drop policy if exists reader on ${sql.table(table)}`.execute(db)
     await sql`create policy reader on ${sql.table(table)} as restrictive for select to ${reader} using (${condition})`.execute(

@@ -3,6 +3,7 @@ import type { Tables } from '../database/tables.ts'
 import type { Accounts } from '../operating/access.ts'
 import type { Cursors } from '../operating/cursor.ts'
 import { findInGroups } from '../operating/grouped-list.ts'
+import { ofAccounts } from '../operating/of-accounts.ts'
 import { type Found, findPage, type PageRequest } from '../operating/page.ts'
 import { readTime } from '../operating/read-time.ts'
 import type { FoundProfile } from './find-profiles.ts'
@@ -59,7 +60,7 @@ export function listProfiles(
 }
 
 function visible(accounts: Accounts): RawBuilder<unknown> {
-  return accounts === '*' ? sql`true` : sql`account_name = any(${accounts})`
+  return ofAccounts('account_name', accounts)
 }
 
 function matching({ accountName, state, profileStatus, profileRole, servicePlan, result }: ProfileFilter) {

@@ -4,6 +4,7 @@ import type { ProfileSnapshot } from '../correlation/working-set.ts'
 import type { Tables } from '../database/tables.ts'
 import type { Accounts } from '../operating/access.ts'
 import type { Cursors } from '../operating/cursor.ts'
+import { ofAccounts } from '../operating/of-accounts.ts'
 import { type Found, findPage, type PageRequest } from '../operating/page.ts'
 import type { FoundProfile } from './find-profiles.ts'
 
@@ -36,7 +37,7 @@ export async function findProfileAsOf(
   asOf: Date,
   accounts: Accounts,
 ): Promise<FoundProfile | null> {
-  const visible = accounts === '*' ? sql`true` : sql`c.account_name = any(${accounts})`
+  const visible = ofAccounts('c.account_name', accounts)
   const { rows } = await sql<{
     account_name: string
     eid: string | null

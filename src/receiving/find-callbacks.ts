@@ -3,6 +3,7 @@ import type { Tables } from '../database/tables.ts'
 import type { Accounts } from '../operating/access.ts'
 import type { CursorKey, Cursors } from '../operating/cursor.ts'
 import { findInGroups } from '../operating/grouped-list.ts'
+import { ofAccounts } from '../operating/of-accounts.ts'
 import { beyond, type Found, findPage, orderBy, type PageRequest, type Part } from '../operating/page.ts'
 import { readTime } from '../operating/read-time.ts'
 
@@ -102,14 +103,14 @@ async function findPart<Row extends WalkedCallback>(
 export async function findCallback(db: Kysely<Tables>, id: string, accounts: Accounts): Promise<FoundCallback | null> {
   const { rows } = await sql<FoundCallback>`
     ${shown} from (select ${id}::uuid as id) t ${joined}
-    where ${accounts === '*' ? sql`true` : sql`c.account_name = any(${accounts})`}`.execute(db)
+    where ${ofAccounts('c.account_name', accounts)}`.execute(db)
   return rows[0] ?? null
 }
 
 /** Conditions on columns that callbacks and their counts both have. */
 function matchingGroup({ verdict, accountName, serviceName }: CallbackFilter, accounts: Accounts): RawBuilder<unknown> {
   const conditions = [
-    accounts === '*' ? sql`true` : sql`account_name = any(${accounts})`,
+    ofAccounts('account_name', accounts),
     verdict === undefined ? null : sql`verdict = ${verdict}`,
     accountName === undefined ? null : sql`account_name = ${accountName}`,
     serviceName === undefined ? null : sql`service_name = ${serviceName}`,

@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import type { Tables } from '../database/tables.ts'
 import type { Accounts } from '../operating/access.ts'
+import { ofAccounts } from '../operating/of-accounts.ts'
 
 export interface FoundSummary {
   profiles: { state: string | null; profileRole: string | null; profileStatus: string | null; count: number }[]
@@ -14,7 +15,7 @@ export interface FoundSummary {
 
 /** In one statement, and so of one moment: from counts that are kept, and the first entry of an index per group. */
 export async function findSummary(db: Kysely<Tables>, accounts: Accounts): Promise<FoundSummary> {
-  const visible = accounts === '*' ? sql`true` : sql`account_name = any(${accounts})`
+  const visible = ofAccounts('account_name', accounts)
   const { rows } = await sql<FoundSummary>`
     select
       (select coalesce(json_agg(g), '[]') from (

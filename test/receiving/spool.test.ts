@@ -24,7 +24,11 @@ import { type Answer, account, send } from '../fixtures/service.ts'
 
 const sealKey = Buffer.alloc(32, 7).toString('base64')
 const credentials = { username: 'name', password: 'the listener password' }
+const requests = 'select a.request_id from callbacks c join activations a on a.id = c.activation_id'
 const bearer = { authorization: 'Bearer token' }
+
+// Most of the time is spent waiting for what is away.
+t.jobs = 4
 
 interface Stage {
   link: Link
@@ -84,108 +88,120 @@ async function until(holds: () => Promise<boolean>): Promise<void> {
   while (!(await holds())) await sleep(25)
 }
 
-t.test('a service that starts while the database is away takes callbacks, and stores them when it comes', async t => {
-  const { link, env, sql } = await prepare(t)
-  link.close()
-  const service = await start(t, env)
-  const { url } = service
-  t.match(await send(`${url}/health/live`, 'GET', {}), { status: 200 })
-  t.match(await ready(url), { status: 503 })
-  const first = await post(url, 1)
-  t.match(first, { status: 202, body: { verdict: 'spooled' } })
-  t.strictSame(Object.keys(first.body).sort(), ['callbackId', 'verdict'])
-  t.match(await post(url, 1, { password: 'wrong' }), { status: 403 })
-  const answers = await Promise.all([2, 3, 4, 5].map(n => post(url, n)))
-  t.strictSame([...new Set(answers.map(({ status }) => status))], [202])
-  t.equal(await metric(url, 'thingspace_spool_depth'), 5)
-  t.ok((await metric(url, 'thingspace_spool_bytes')) > 5_000)
-  t.ok((await metric(url, 'thingspace_spool_oldest_age_seconds')) >= 0)
+t.test(
+  'a service that starts while the database is away takes callbacks, and stores them when it comes',
+  { buffered: true },
+  async t => {
+    const { link, env, sql } = await prepare(t)
+    link.close()
+    const service = await start(t, env)
+    const { url } = service
+    t.match(await send(`${url}/health/live`, 'GET', {}), { status: 200 })
+    t.match(await ready(url), { status: 503 })
+    const first = await post(url, 1)
+    t.match(first, { status: 202, body: { verdict: 'spooled' } })
+    t.strictSame(Object.keys(first.body).sort(), ['callbackId', 'verdict'])
+    t.match(await post(url, 1, { password: 'wrong' }), { status: 403 })
+    const answers = await Promise.all([2, 3, 4, 5].map(n => post(url, n)))
+    t.strictSame([...new Set(answers.map(({ status }) => status))], [202])
+    t.equal(await metric(url, 'thingspace_spool_depth'), 5)
+    t.ok((await metric(url, 'thingspace_spool_bytes')) > 5_000)
+    t.ok((await metric(url, 'thingspace_spool_oldest_age_seconds')) >= 0)
 
-  link.restore()
-  await service.opened
-  await until(async () => (await metric(url, 'thingspace_spool_depth')) === 0)
-  t.match(await ready(url), { status: 200 })
-  t.equal(await metric(url, 'thingspace_spool_bytes'), 0)
-  t.equal(await metric(url, 'thingspace_spool_spooled_total'), 5)
-  t.equal(await metric(url, 'thingspace_spool_drained_total'), 5)
-  const stored = await sql('select id from callbacks order by id')
-  const acknowledged = [first, ...answers].map(({ body }) => body.callbackId).sort()
-  t.strictSame(
-    stored.map(row => row.id),
-    acknowledged,
-    'each under the id it was acknowledged with',
-  )
-  t.match(await post(url, 6), { status: 200, body: { verdict: 'unmatched' } })
-})
+    link.restore()
+    await service.opened
+    await until(async () => (await metric(url, 'thingspace_spool_depth')) === 0)
+    t.match(await ready(url), { status: 200 })
+    t.equal(await metric(url, 'thingspace_spool_bytes'), 0)
+    t.equal(await metric(url, 'thingspace_spool_spooled_total'), 5)
+    t.equal(await metric(url, 'thingspace_spool_drained_total'), 5)
+    const stored = await sql('select id from callbacks order by id')
+    const acknowledged = [first, ...answers].map(({ body }) => body.callbackId).sort()
+    t.strictSame(
+      stored.map(row => row.id),
+      acknowledged,
+      'each under the id it was acknowledged with',
+    )
+    t.match(await post(url, 6), { status: 200, body: { verdict: 'unmatched' } })
+  },
+)
 
-t.test('a database that goes away under load costs no callback: none refused, none lost, none doubled', async t => {
-  const { link, env, sql } = await prepare(t)
-  const service = await start(t, env)
-  await service.opened
-  const sent = new Map<number, Answer>()
-  let sending = true
-  const senders = Array.from({ length: 8 }, async (_, sender) => {
-    for (let n = sender; sending; n += 8) {
-      sent.set(n, await post(service.url, n))
-      await sleep(5)
+t.test(
+  'a database that goes away under load costs no callback: none refused, none lost, none doubled',
+  { buffered: true },
+  async t => {
+    const { link, env, sql } = await prepare(t)
+    const service = await start(t, env)
+    await service.opened
+    const sent = new Map<number, Answer>()
+    let sending = true
+    const senders = Array.from({ length: 8 }, async (_, sender) => {
+      for (let n = sender; sending; n += 8) {
+        sent.set(n, await post(service.url, n))
+        await sleep(5)
+      }
+    })
+    const spooled = () => [...sent.values()].filter(({ status }) => status === 202).length
+    await until(async () => sent.size >= 50)
+    link.close()
+    await until(async () => spooled() >= 200)
+    const before = spooled()
+    link.restore()
+    // New ones go to the database while the spool is drained.
+    await until(async () => (await metric(service.url, 'thingspace_spool_depth')) === 0)
+    const stored = [...sent.values()].filter(({ status }) => status === 200).length
+    await until(async () => [...sent.values()].filter(({ status }) => status === 200).length >= stored + 20)
+    sending = false
+    await Promise.all(senders)
+    await until(async () => (await metric(service.url, 'thingspace_spool_depth')) === 0)
+    t.ok(before >= 200)
+    t.strictSame([...new Set([...sent.values()].map(({ status }) => status))].sort(), [200, 202])
+    const rows = await sql(requests)
+    const found = rows.map(row => row.request_id)
+    t.equal(new Set(found).size, found.length, 'each once')
+    t.strictSame(new Set(found), new Set([...sent.keys()].map(n => `request-${n}`)))
+  },
+)
+
+t.test(
+  'a process that is killed with callbacks in its spool leaves them to the next one',
+  { buffered: true },
+  async t => {
+    const { link, dataDir, env, sql } = await prepare(t)
+    const killed = await startServerProcess(t, { ...env, LOG_LEVEL: 'info' })
+    link.close()
+    const first = await post(killed.url, 1)
+    t.equal(first.status, 202)
+    const answers = await Promise.all(Array.from({ length: 300 }, (_, n) => post(killed.url, n + 2)))
+    t.strictSame([...new Set(answers.map(({ status }) => status))], [202])
+    await killed.end('SIGKILL')
+
+    for (const file of await readdir(dataDir)) {
+      const bytes = execFileSync('cat', [path.join(dataDir, file)], { maxBuffer: 1e9 }).toString('latin1')
+      for (const secret of ['a-canary', credentials.password, device(1).iccid, 'request-1', 'deviceResponse']) {
+        t.notOk(bytes.includes(secret), `no ${secret} in ${file}`)
+      }
     }
-  })
-  const spooled = () => [...sent.values()].filter(({ status }) => status === 202).length
-  await until(async () => sent.size >= 50)
-  link.close()
-  await until(async () => spooled() >= 200)
-  const before = spooled()
-  link.restore()
-  // New ones go to the database while the spool is drained.
-  await until(async () => (await metric(service.url, 'thingspace_spool_depth')) === 0)
-  const stored = [...sent.values()].filter(({ status }) => status === 200).length
-  await until(async () => [...sent.values()].filter(({ status }) => status === 200).length >= stored + 20)
-  sending = false
-  await Promise.all(senders)
-  await until(async () => (await metric(service.url, 'thingspace_spool_depth')) === 0)
-  t.ok(before >= 200)
-  t.strictSame([...new Set([...sent.values()].map(({ status }) => status))].sort(), [200, 202])
-  const rows = await sql('select request_id from callbacks')
-  const requests = rows.map(row => row.request_id)
-  t.equal(new Set(requests).size, requests.length, 'each once')
-  t.strictSame(new Set(requests), new Set([...sent.keys()].map(n => `request-${n}`)))
-})
+    t.ok((await readdir(dataDir)).includes('spool.sqlite'))
 
-t.test('a process that is killed with callbacks in its spool leaves them to the next one', async t => {
-  const { link, dataDir, env, sql } = await prepare(t)
-  const killed = await startServerProcess(t, { ...env, LOG_LEVEL: 'info' })
-  link.close()
-  const first = await post(killed.url, 1)
-  t.equal(first.status, 202)
-  const answers = await Promise.all(Array.from({ length: 300 }, (_, n) => post(killed.url, n + 2)))
-  t.strictSame([...new Set(answers.map(({ status }) => status))], [202])
-  await killed.end('SIGKILL')
+    link.restore()
+    const next = await startServerProcess(t, { ...env, LOG_LEVEL: 'info' })
+    await until(async () => (await metric(next.url, 'thingspace_spool_depth')) === 0)
+    const rows = await sql('select id, times_seen from callbacks')
+    t.strictSame(rows.map(row => row.id).sort(), [first, ...answers].map(({ body }) => body.callbackId).sort())
 
-  for (const file of await readdir(dataDir)) {
-    const bytes = execFileSync('cat', [path.join(dataDir, file)], { maxBuffer: 1e9 }).toString('latin1')
-    for (const secret of ['a-canary', credentials.password, device(1).iccid, 'request-1', 'deviceResponse']) {
-      t.notOk(bytes.includes(secret), `no ${secret} in ${file}`)
-    }
-  }
-  t.ok((await readdir(dataDir)).includes('spool.sqlite'))
+    const taken = await start(t, env)
+    await taken.opened
+    t.equal(await metric(taken.url, 'thingspace_spool_active'), 0, 'one owner per folder')
+    t.match(await post(taken.url, 400), { status: 200 }, 'the other runs without a spool')
+    link.close()
+    t.match(await post(taken.url, 401), { status: 503 })
+    t.match(await post(next.url, 401), { status: 202 })
+    t.equal(await next.end('SIGTERM'), 0)
+  },
+)
 
-  link.restore()
-  const next = await startServerProcess(t, { ...env, LOG_LEVEL: 'info' })
-  await until(async () => (await metric(next.url, 'thingspace_spool_depth')) === 0)
-  const rows = await sql('select id, times_seen from callbacks')
-  t.strictSame(rows.map(row => row.id).sort(), [first, ...answers].map(({ body }) => body.callbackId).sort())
-
-  const taken = await start(t, env)
-  await taken.opened
-  t.equal(await metric(taken.url, 'thingspace_spool_active'), 0, 'one owner per folder')
-  t.match(await post(taken.url, 400), { status: 200 }, 'the other runs without a spool')
-  link.close()
-  t.match(await post(taken.url, 401), { status: 503 })
-  t.match(await post(next.url, 401), { status: 202 })
-  t.equal(await next.end('SIGTERM'), 0)
-})
-
-t.test('a full spool refuses, and before it is full the service is not ready', async t => {
+t.test('a full spool refuses, and before it is full the service is not ready', { buffered: true }, async t => {
   const { link, env, sql } = await prepare(t)
   const service = await start(t, { ...env, SPOOL_MAX_BYTES: '20000' })
   const { url } = service
@@ -205,58 +221,63 @@ t.test('a full spool refuses, and before it is full the service is not ready', a
   t.equal((await sql('select 1 from callbacks')).length, statuses.length)
 })
 
-t.test('listeners made by command are known to a process that starts while the database is away', async t => {
-  const { link, env } = await prepare(t)
-  const { THINGSPACE_ACCOUNT: _, CALLBACK_USERNAME: __, CALLBACK_PASSWORD: ___, ...without } = env
-  const limits = { connections: 2, statementTimeoutMs: 5_000, lockTimeoutMs: 5_000, connectionTimeoutMs: 5_000 }
-  const db = openDatabase({ url: link.url, name: 'test', ...limits, onConnectionError: () => undefined })
-  await migrate(db)
-  const keys = await loadDatabaseKeys(db, createSealer(Buffer.from(sealKey, 'base64')))
-  const digest = credentialsDigest(keys.listeners, credentials.username, credentials.password)
-  const name = { accountName: account, serviceName: 'CarrierService' }
-  const at = { url: 'https://example.com/x', username: credentials.username, digest }
-  await confirmCredentials(db, name, await acceptCredentials(db, name, at), at.url)
-  await db.destroy()
+t.test(
+  'listeners made by command are known to a process that starts while the database is away',
+  { buffered: true },
+  async t => {
+    const { link, env } = await prepare(t)
+    const { THINGSPACE_ACCOUNT: _, CALLBACK_USERNAME: __, CALLBACK_PASSWORD: ___, ...without } = env
+    const limits = { connections: 2, statementTimeoutMs: 5_000, lockTimeoutMs: 5_000, connectionTimeoutMs: 5_000 }
+    const db = openDatabase({ url: link.url, name: 'test', ...limits, onConnectionError: () => undefined })
+    await migrate(db)
+    const keys = await loadDatabaseKeys(db, createSealer(Buffer.from(sealKey, 'base64')))
+    const digest = credentialsDigest(keys.listeners, credentials.username, credentials.password)
+    const name = { accountName: account, serviceName: 'CarrierService' }
+    const at = { url: 'https://example.com/x', username: credentials.username, digest }
+    await confirmCredentials(db, name, await acceptCredentials(db, name, at), at.url)
+    await db.destroy()
 
-  const first = await start(t, without)
-  await first.opened
-  t.match(await post(first.url, 1), { status: 200 })
-  await first.close()
-  link.close()
-  const next = await start(t, without)
-  t.match(await post(next.url, 2), { status: 202 })
-  t.match(await post(next.url, 2, { password: 'wrong' }), { status: 403 })
-  const body = makeCallback(credentials)
-  const unknown = await send(`${next.url}/callbacks/${account}/NiddService`, 'POST', { body })
-  t.match(unknown, { status: 503 }, 'its listener may have come meanwhile')
-})
+    const first = await start(t, without)
+    await first.opened
+    t.match(await post(first.url, 1), { status: 200 })
+    await first.close()
+    link.close()
+    const next = await start(t, without)
+    t.match(await post(next.url, 2), { status: 202 })
+    t.match(await post(next.url, 2, { password: 'wrong' }), { status: 403 })
+    const body = makeCallback(credentials)
+    const unknown = await send(`${next.url}/callbacks/${account}/NiddService`, 'POST', { body })
+    t.match(unknown, { status: 503 }, 'its listener may have come meanwhile')
+  },
+)
 
-t.test('callbacks under a key that is not there stay, hold up no others, and go once it is', async t => {
-  const { link, env, sql } = await prepare(t)
-  link.close()
-  const first = await start(t, env)
-  t.match(await post(first.url, 1), { status: 202 })
-  await first.close()
-  link.restore()
-  const other = Buffer.alloc(32, 8).toString('base64')
-  const wrong = await start(t, { ...env, SEAL_KEY: other })
-  await wrong.opened
-  link.close()
-  t.match(await post(wrong.url, 2), { status: 202 })
-  link.restore()
-  await until(async () => (await metric(wrong.url, 'thingspace_spool_drained_total')) === 1)
-  t.equal(await metric(wrong.url, 'thingspace_spool_depth'), 1)
-  await wrong.close()
-  const right = await start(t, { ...env, SEAL_KEY: other, SEAL_KEYS_PREVIOUS: sealKey })
-  await right.opened
-  await until(async () => (await metric(right.url, 'thingspace_spool_depth')) === 0)
-  t.strictSame(await sql('select request_id from callbacks order by 1'), [
-    { request_id: 'request-1' },
-    { request_id: 'request-2' },
-  ])
-})
+t.test(
+  'callbacks under a key that is not there stay, hold up no others, and go once it is',
+  { buffered: true },
+  async t => {
+    const { link, env, sql } = await prepare(t)
+    link.close()
+    const first = await start(t, env)
+    t.match(await post(first.url, 1), { status: 202 })
+    await first.close()
+    link.restore()
+    const other = Buffer.alloc(32, 8).toString('base64')
+    const wrong = await start(t, { ...env, SEAL_KEY: other })
+    await wrong.opened
+    link.close()
+    t.match(await post(wrong.url, 2), { status: 202 })
+    link.restore()
+    await until(async () => (await metric(wrong.url, 'thingspace_spool_drained_total')) === 1)
+    t.equal(await metric(wrong.url, 'thingspace_spool_depth'), 1)
+    await wrong.close()
+    const right = await start(t, { ...env, SEAL_KEY: other, SEAL_KEYS_PREVIOUS: sealKey })
+    await right.opened
+    await until(async () => (await metric(right.url, 'thingspace_spool_depth')) === 0)
+    t.strictSame(await sql(`${requests} order by 1`), [{ request_id: 'request-1' }, { request_id: 'request-2' }])
+  },
+)
 
-t.test('without a spool a callback is refused while the database is away', async t => {
+t.test('without a spool a callback is refused while the database is away', { buffered: true }, async t => {
   const { link, env } = await prepare(t)
   const service = await start(t, { ...env, SPOOL: 'off' })
   await service.opened
@@ -265,32 +286,41 @@ t.test('without a spool a callback is refused while the database is away', async
   t.equal(await metric(service.url, 'thingspace_spool_active'), 0)
 })
 
-t.test('callbacks that come together share one write, and a row that was moved does not open', async t => {
-  const dataDir = await mkdtemp(path.join(tmpdir(), 'spool-test-'))
-  t.teardown(() => rm(dataDir, { recursive: true, force: true }))
-  const sealer = createSealer(Buffer.alloc(32, 7))
-  const spool = openSpool({ dataDir, sealer, maxBytes: 1_000_000 })
-  const callback = (id: string) => ({ id, accountName: account, serviceName: 'X', bytes: Buffer.from(`{"n":"${id}"}`) })
-  let settled = 0
-  const adding = ['a', 'b', 'c'].map(id => spool.add(callback(id)).then(() => (settled += 1)))
-  t.equal(spool.depth(), 0)
-  await adding[0]
-  t.equal(spool.depth(), 3)
-  await Promise.all(adding)
-  t.equal(settled, 3)
-  t.throws(() => openSpool({ dataDir, sealer, maxBytes: 1 }), SpoolTaken)
-  t.strictSame(
-    spool.after(0, 2).map(row => row.callback?.id),
-    ['a', 'b'],
-  )
-  spool.remove([1])
-  spool.close()
-  const again = openSpool({ dataDir, sealer, maxBytes: 1_000_000 })
-  t.strictSame(
-    again.after(0, 9).map(row => row.callback),
-    [callback('b'), callback('c')],
-  )
-  again.close()
-  const { sealed, keyId } = sealer.seal(Buffer.from('x'), 'spool:a')
-  t.throws(() => sealer.open(sealed, keyId, 'spool:b'), CannotOpen)
-})
+t.test(
+  'callbacks that come together share one write, and a row that was moved does not open',
+  { buffered: true },
+  async t => {
+    const dataDir = await mkdtemp(path.join(tmpdir(), 'spool-test-'))
+    t.teardown(() => rm(dataDir, { recursive: true, force: true }))
+    const sealer = createSealer(Buffer.alloc(32, 7))
+    const spool = openSpool({ dataDir, sealer, maxBytes: 1_000_000 })
+    const callback = (id: string) => ({
+      id,
+      accountName: account,
+      serviceName: 'X',
+      bytes: Buffer.from(`{"n":"${id}"}`),
+    })
+    let settled = 0
+    const adding = ['a', 'b', 'c'].map(id => spool.add(callback(id)).then(() => (settled += 1)))
+    t.equal(spool.depth(), 0)
+    await adding[0]
+    t.equal(spool.depth(), 3)
+    await Promise.all(adding)
+    t.equal(settled, 3)
+    t.throws(() => openSpool({ dataDir, sealer, maxBytes: 1 }), SpoolTaken)
+    t.strictSame(
+      spool.after(0, 2).map(row => row.callback?.id),
+      ['a', 'b'],
+    )
+    spool.remove([1])
+    spool.close()
+    const again = openSpool({ dataDir, sealer, maxBytes: 1_000_000 })
+    t.strictSame(
+      again.after(0, 9).map(row => row.callback),
+      [callback('b'), callback('c')],
+    )
+    again.close()
+    const { sealed, keyId } = sealer.seal(Buffer.from('x'), 'spool:a')
+    t.throws(() => sealer.open(sealed, keyId, 'spool:b'), CannotOpen)
+  },
+)

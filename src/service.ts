@@ -151,7 +151,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
     seenBy: reading.seenBy,
     take,
     // In an outage nothing waits for the database: the spool tells whether there is room.
-    isFull: () => writer.isFull() && !(spool !== null && outage.isOn()),
+    isFull: () => writer.isFull() && !(spool !== null && outage.isLikely()),
     keys,
     metrics,
     feed,

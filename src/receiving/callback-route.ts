@@ -62,10 +62,17 @@ const Accepted = Type.Object(
   { title: 'Accepted', examples: [{ callbackId: '01a20a16-396c-7518-afb5-fed56c42cc40', verdict: 'applied' }] },
 )
 
-const Kept = Type.Object({
-  callbackId: Type.String({ description: 'of the callback, once it is in the database' }),
-  verdict: Type.Literal('spooled'),
-})
+const Kept = Type.Object(
+  {
+    callbackId: Type.String({ description: 'of the callback, once it is in the database' }),
+    verdict: Type.Literal('spooled'),
+  },
+  {
+    title: 'Spooled',
+    description: 'The database is away: it lies on the disk, and goes there as soon as it is back',
+    examples: [{ callbackId: '01a20a16-396c-7518-afb5-fed56c42cc40', verdict: 'spooled' }],
+  },
+)
 
 /**
  * `POST /callbacks/{accountName}/{serviceName}`: one message from ThingSpace. Checked in this order, the body unread

@@ -32,7 +32,7 @@ export function storeOrSpool({ writer, spool, outage, onSpooled, onFailure }: St
     } catch (error) {
       if (error instanceof StoreUnavailable) outage.failed()
       // Too many wait: only in an outage is that no reason to send it again a little later.
-      else if (!(error instanceof StoreBusy && outage.isOn())) throw error
+      else if (!(error instanceof StoreBusy && outage.isLikely())) throw error
       return keep(spool, message)
     }
   }

@@ -12,6 +12,8 @@ COPY package.json package-lock.json ./
 COPY --from=packages /app/node_modules ./node_modules
 COPY migrations ./migrations
 COPY src ./src
+# A volume takes its owner from here.
+RUN install --directory --owner=node --group=node /var/lib/thingspace
 # All of /app belongs to root, and nothing is written there: the root file system may be read-only.
 USER node
 EXPOSE 3000

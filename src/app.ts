@@ -31,8 +31,7 @@ import { credentialRoute } from './profiles/credential-route.ts'
 import { lookupRoute } from './profiles/lookup-route.ts'
 import { profileListRoutes } from './profiles/profile-list-routes.ts'
 import { profileRoutes } from './profiles/profile-routes.ts'
-import type { AdmittingWriter } from './receiving/admit-early.ts'
-import { callbackRoute } from './receiving/callback-route.ts'
+import { type CallbackRouteOptions, callbackRoute } from './receiving/callback-route.ts'
 import type { Keys } from './receiving/incoming-callback.ts'
 import { createListeners } from './receiving/listeners.ts'
 import { storedCallbackRoutes } from './receiving/stored-callback-routes.ts'
@@ -48,7 +47,8 @@ export interface AppParts {
   db: Database
   /** For asking: each sees its own accounts. Connections of their own too. */
   seenBy: SeenBy
-  writer: AdmittingWriter
+  take: CallbackRouteOptions['take']
+  isFull: () => boolean
   /** null until the database was reached for the first time. */
   keys: () => Keys | null
   cursors: Cursors
@@ -63,8 +63,22 @@ export interface AppParts {
 
 /** Table of contents of what the service answers. Nothing here decides anything. */
 export async function createApp(parts: AppParts): Promise<FastifyInstance> {
-  const { config, callers, log, db, seenBy, writer, keys, cursors, metrics, feed, client, leaving, findProblems } =
-    parts
+  const {
+    config,
+    callers,
+    log,
+    db,
+    seenBy,
+    take,
+    isFull,
+    keys,
+    cursors,
+    metrics,
+    feed,
+    client,
+    leaving,
+    findProblems,
+  } = parts
   const app = fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'xRequestId' }),
@@ -104,12 +118,12 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(healthRoutes, { findProblems })
   await app.register(metricsRoute, { registry: metrics.registry })
   await app.register(callbackRoute, {
-    writer,
+    take,
     allowedSources: addressList(config.allowedSources),
     findListener: createListeners(config.listeners, callers.listeners),
-    areListenersKnown: () => callers.listeners() !== null,
+    areListenersKnown: callers.areListenersKnown,
     tryOut: callers.tryOut,
-    isFull: writer.isFull,
+    isFull,
     bodyLimit: config.callbackBodyLimit,
     metrics,
   })

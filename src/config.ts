@@ -14,6 +14,8 @@ export interface Config {
   port: number
   databaseUrl: string | null
   dataDir: string
+  /** Bytes that callbacks may take on the disk while the database is away; null: none are kept there. */
+  spoolMaxBytes: number | null
   migrate: boolean
   listeners: Listener[]
   tokens: ApiToken[]
@@ -108,6 +110,7 @@ export function readConfig(environment: Env): Config {
     port: attempt('PORT', () => readNumber(env.PORT ?? '3000', 0, 65_535), 3000),
     databaseUrl: databaseUrl === null ? null : attempt('DATABASE_URL', () => readDatabaseUrl(databaseUrl), null),
     dataDir: env.DATA_DIR ?? '.data',
+    spoolMaxBytes: attempt('SPOOL, SPOOL_MAX_BYTES', () => readSpool(env), null),
     migrate: attempt('MIGRATE', () => readSwitch(env.MIGRATE ?? 'on'), true),
     listeners,
     tokens,
@@ -240,6 +243,12 @@ function readNumber(text: string, least: number, most: number): number {
 function readSwitch(text: string): boolean {
   if (text !== 'on' && text !== 'off') throw new Error('on or off')
   return text === 'on'
+}
+
+/** Without a folder that somebody chose, what is acknowledged would lie where nobody looks after it. */
+function readSpool(env: Env): number | null {
+  const maxBytes = readNumber(env.SPOOL_MAX_BYTES ?? '1073741824', 1, 1_099_511_627_776)
+  return readSwitch(env.SPOOL ?? (env.DATA_DIR === undefined ? 'off' : 'on')) ? maxBytes : null
 }
 
 function readDatabaseUrl(text: string): string {

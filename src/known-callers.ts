@@ -1,7 +1,8 @@
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import { openDatabase } from './database/pool.ts'
-import { type AcceptedDigest, loadListeners, type StoredListeners } from './listeners/stored-listeners.ts'
+import { type AcceptedListeners, type KeptListeners, keptListeners } from './listeners/kept-listeners.ts'
+import { loadListeners, type StoredListeners } from './listeners/stored-listeners.ts'
 import { type KeptFresh, keepFresh } from './operating/keep-fresh.ts'
 import { createOpenRequests, type OpenRequests } from './operating/open-requests.ts'
 import { loadTokens, type StoredTokens } from './operating/stored-tokens.ts'
@@ -10,8 +11,10 @@ import { loadTokens, type StoredTokens } from './operating/stored-tokens.ts'
 export interface KnownCallers {
   tokens: Pick<KeptFresh<StoredTokens>, 'last' | 'within'>
   openRequests: OpenRequests
-  /** null until it could be read for the first time; then also while the database is away. */
+  /** Read last, now or by an earlier process; null when there was no such time. Also while the database is away. */
   listeners(): AcceptedListeners | null
+  /** False until this process could read them: one that is missing may have come meanwhile. */
+  areListenersKnown(): boolean
   /** True once it is known that there is no listener and no token, neither here nor in the environment. */
   tryOut(): boolean
   /** True once it is known that nothing protects the service, whether it is being tried out or not. */
@@ -23,24 +26,20 @@ export interface KnownCallers {
   stop(): Promise<void>
 }
 
-export interface AcceptedListeners {
-  /** What the digests are keyed with. */
-  key: Buffer
-  accepted: readonly AcceptedDigest[]
-}
-
 export interface KnownCallersOptions {
   config: Pick<Config, 'tryOut' | 'listeners' | 'tokens'>
   databaseUrl: string
   /** Known once `start` is called. */
   listenersKey: () => Buffer | null
   log: Logger
+  /** Where the listeners outlive the process, for a start without the database; null: nowhere. */
+  keep: KeptListeners | null
 }
 
 /** Far below the 2 seconds that are promised: a read may fail once, or take its time. */
 const everyMs = 500
 
-export function knowCallers({ config, databaseUrl, listenersKey, log }: KnownCallersOptions): KnownCallers {
+export function knowCallers({ config, databaseUrl, listenersKey, log, keep }: KnownCallersOptions): KnownCallers {
   // A connection of its own: neither queries nor callbacks can hold it up, nor it them.
   const db = openDatabase({
     url: databaseUrl,
@@ -60,13 +59,17 @@ export function knowCallers({ config, databaseUrl, listenersKey, log }: KnownCal
       openRequests.keepOnly(loaded.tokens.live)
       const endsTryOut = triedOut && !isEmpty(loaded)
       triedOut = config.tryOut && isEmpty(loaded)
+      const key = listenersKey()
+      if (key !== null) kept?.keep({ key, accepted: loaded.listeners.accepted })
       if (endsTryOut) log.warn('the try-out mode has ended: there is a token or a listener now')
     },
     onFailure: error => log.warn({ err: error }, 'tokens and listeners can not be read; the last known ones count'),
   })
   const isEmpty = (loaded: { tokens: StoredTokens; listeners: StoredListeners } | null) =>
     loaded !== null && !loaded.tokens.any && !loaded.listeners.any
-  let accepted: AcceptedListeners | null = null
+  const kept =
+    keep === null ? null : keptListeners(keep, error => log.error({ err: error }, 'the listeners could not be kept'))
+  let accepted: AcceptedListeners | null = kept?.read() ?? null
 
   return {
     tokens: {
@@ -76,10 +79,11 @@ export function knowCallers({ config, databaseUrl, listenersKey, log }: KnownCal
     openRequests,
     listeners() {
       const [key, loaded] = [listenersKey(), known.last()]
-      if (key === null || loaded === null) return null
+      if (key === null || loaded === null) return accepted
       if (accepted?.accepted !== loaded.listeners.accepted) accepted = { key, accepted: loaded.listeners.accepted }
       return accepted
     },
+    areListenersKnown: () => listenersKey() !== null && known.last() !== null,
     tryOut: () => config.tryOut && isEmpty(known.last()),
     isUnprotected: () => config.listeners.length === 0 && config.tokens.length === 0 && isEmpty(known.last()),
     ageMs: known.ageMs,

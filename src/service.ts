@@ -20,6 +20,10 @@ import { createMetrics } from './operating/metrics.ts'
 import { openCarrier } from './operating/open-carrier.ts'
 import { admitEarly } from './receiving/admit-early.ts'
 import { createCallbackWriter } from './receiving/callback-writer.ts'
+import { drainSpool } from './receiving/drain-spool.ts'
+import { watchOutage } from './receiving/outage.ts'
+import { openOwnSpool, spoolProblems } from './receiving/own-spool.ts'
+import { storeOrSpool } from './receiving/store-or-spool.ts'
 import { type DatabaseKeys, loadDatabaseKeys } from './secrets/database-keys.ts'
 import { createSealer } from './secrets/sealer.ts'
 import { tryOutSealKey } from './secrets/try-out-seal-key.ts'
@@ -79,7 +83,16 @@ export async function startService(config: Config, log: Logger): Promise<Service
   let databaseKeys: DatabaseKeys | null = null
   const keys = () => (databaseKeys === null ? null : { sealer, fingerprintKey: databaseKeys.fingerprint })
   const listenersKey = () => databaseKeys?.listeners ?? null
-  const callers = knowCallers({ config, databaseUrl: url, listenersKey, log })
+  const spool = openOwnSpool(config, sealer, log)
+  const outage = watchOutage()
+  const callers = knowCallers({
+    config,
+    databaseUrl: url,
+    listenersKey,
+    log,
+    keep:
+      spool === null ? null : { keep: plain => spool.keep('listeners', plain), kept: () => spool.kept('listeners') },
+  })
   const metrics = createMetrics({
     queueDepth: () => writer.depth(),
     callersAgeMs: callers.ageMs,
@@ -89,15 +102,43 @@ export async function startService(config: Config, log: Logger): Promise<Service
     createCallbackWriter(receiving, {
       keys,
       onRetry: (refusal, error, callbacks) => {
+        if (refusal === 'unavailable') outage.failed()
         metrics.retries.inc({ refusal })
         log.warn({ refusal, err: error, callbacks }, 'a transaction did not go through')
       },
       onCommit: (callbacks, seconds) => {
+        outage.ended()
         metrics.batchSize.observe(callbacks)
         metrics.transactionSeconds.observe(seconds)
       },
     }),
   )
+  metrics.measureSpool(spool)
+  const take = storeOrSpool({
+    writer,
+    spool,
+    outage,
+    onSpooled: () => metrics.spooled.inc(),
+    onFailure: error => log.error({ err: error }, 'the spool can not be written'),
+  })
+  const drain =
+    spool === null
+      ? null
+      : drainSpool({
+          spool,
+          writer,
+          outage,
+          probe: async () => {
+            if (keys() === null || (await databaseProblems(asking)).length > 0) throw new Error('the database is away')
+          },
+          onDrained: callbacks => metrics.drained.inc(callbacks),
+          onUnopened: callbacks =>
+            log.error(
+              { callbacks },
+              'spooled callbacks do not open: add their key to SEAL_KEYS_PREVIOUS and start again',
+            ),
+          onFailure: error => log.error({ err: error }, 'the spool can not be drained'),
+        })
   const feed = createChangeFeed(reading.seenBy, url, log)
   const client =
     config.thingSpace === null ? null : countCarrierCalls(openCarrier(asking, sealer, config.thingSpace), metrics)
@@ -108,14 +149,17 @@ export async function startService(config: Config, log: Logger): Promise<Service
     log,
     db: asking,
     seenBy: reading.seenBy,
-    writer,
+    take,
+    // In an outage nothing waits for the database: the spool tells whether there is room.
+    isFull: () => writer.isFull() && !(spool !== null && outage.isLikely()),
     keys,
     metrics,
     feed,
     cursors: createCursors(() => databaseKeys?.cursor ?? null),
     client,
     leaving: leaving.signal,
-    findProblems: async () => (closing ? ['shutting down'] : databaseProblems(asking)),
+    findProblems: async () =>
+      closing ? ['shutting down'] : [...spoolProblems(spool), ...(await databaseProblems(asking))],
   })
   const background = createBackgroundWork({ store, config, listenersKey, client, metrics, log })
   const isClosing = () => closing
@@ -125,6 +169,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
     if (reader === null) log.warn(noReader)
     reading.readAs(reader)
     databaseKeys = await onceReached(() => loadDatabaseKeys(asking, sealer), { log, isClosing })
+    drain?.start()
     await callers.start()
     if (callers.isUnprotected() && !config.tryOut) throw new ConfigError([unprotected(config.host)])
     void background.start()
@@ -134,9 +179,10 @@ export async function startService(config: Config, log: Logger): Promise<Service
     closing = true
     leaving.abort()
     await Promise.all([background.stop(), app.close()])
-    await Promise.all([feed.stop(), callers.stop()])
+    await Promise.all([feed.stop(), callers.stop(), drain?.stop()])
     await writer.drained()
     await opened.catch(() => undefined)
+    spool?.close()
     await Promise.all([receiving.destroy(), asking.destroy(), reading.destroy(), store.db.destroy()])
     await embedded?.stop()
   }

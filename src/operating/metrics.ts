@@ -13,6 +13,16 @@ export interface Metrics {
   polls: Counter<'outcome'>
   carrierCalls: Counter<'call' | 'outcome'>
   jobFailures: Counter<'job'>
+  spooled: Counter
+  drained: Counter
+  /** null: there is no spool. */
+  measureSpool(spool: MeasuredSpool | null): void
+}
+
+export interface MeasuredSpool {
+  depth(): number
+  bytes(): number
+  oldestAgeMs(): number
 }
 
 export interface Measured {
@@ -54,8 +64,39 @@ export function createMetrics({ queueDepth, callersAgeMs, countOverdue }: Measur
       )
     },
   })
+  let spool: MeasuredSpool | null = null
+  const gauge = (name: string, help: string, measure: (of: MeasuredSpool) => number) =>
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(spool === null ? 0 : measure(spool))
+      },
+    })
+  gauge('thingspace_spool_active', 'Whether callbacks can be kept on the disk while the database is away', () => 1)
+  gauge('thingspace_spool_depth', 'Callbacks on the disk that are not in the database yet', of => of.depth())
+  gauge('thingspace_spool_bytes', 'Bytes that they take, of SPOOL_MAX_BYTES', of => of.bytes())
+  gauge(
+    'thingspace_spool_oldest_age_seconds',
+    'Since when the oldest one waits; 0 without any',
+    of => of.oldestAgeMs() / 1_000,
+  )
   return {
     registry,
+    measureSpool(opened) {
+      spool = opened
+    },
+    spooled: new Counter({
+      name: 'thingspace_spool_spooled_total',
+      help: 'Callbacks that were kept on the disk because the database was away',
+      registers,
+    }),
+    drained: new Counter({
+      name: 'thingspace_spool_drained_total',
+      help: 'Callbacks that went from the disk into the database',
+      registers,
+    }),
     received: new Counter({
       name: 'thingspace_callbacks_received_total',
       help: 'Authentic callbacks that were stored, by service and verdict',

@@ -8,12 +8,15 @@ import { HttpError, refused } from '../operating/http-error.ts'
 import type { Metrics } from '../operating/metrics.ts'
 import { callbackServices } from '../thingspace/callback-services.ts'
 import { readJsonMessage } from '../thingspace/json-message.ts'
-import { type CallbackWriter, StoreBusy, StoreUnavailable } from './callback-writer.ts'
+import { StoreBusy, StoreUnavailable } from './callback-writer.ts'
+import type { Authentic } from './incoming-callback.ts'
 import { isAuthentic, type ListenerCredentials } from './listener-credentials.ts'
 import type { StoredCallback } from './store-callbacks.ts'
+import type { Spooled } from './store-or-spool.ts'
 
 export interface CallbackRouteOptions {
-  writer: CallbackWriter
+  /** Rejects as the writer does. */
+  take: (message: Authentic) => Promise<StoredCallback | Spooled>
   allowedSources: AddressList
   /** The listener of an account and service; null when there is none. */
   findListener: (accountName: string, serviceName: string) => ListenerCredentials | null
@@ -59,10 +62,22 @@ const Accepted = Type.Object(
   { title: 'Accepted', examples: [{ callbackId: '01a20a16-396c-7518-afb5-fed56c42cc40', verdict: 'applied' }] },
 )
 
+const Kept = Type.Object(
+  {
+    callbackId: Type.String({ description: 'of the callback, once it is in the database' }),
+    verdict: Type.Literal('spooled'),
+  },
+  {
+    title: 'Spooled',
+    description: 'The database is away: it lies on the disk, and goes there as soon as it is back',
+    examples: [{ callbackId: '01a20a16-396c-7518-afb5-fed56c42cc40', verdict: 'spooled' }],
+  },
+)
+
 /**
  * `POST /callbacks/{accountName}/{serviceName}`: one message from ThingSpace. Checked in this order, the body unread
  * until the first two hold: source address, listener, size, JSON, credentials, shape. Then stored, then answered: a
- * 200 means committed. Whatever is wrong with a sender is answered with one and the same 403.
+ * 200 means committed, a 202 that the database is away and the spool has it on its disk. Whatever is wrong with a sender is answered with one and the same 403.
  */
 export const callbackRoute: FastifyPluginAsyncTypebox<CallbackRouteOptions> = async (app, options) => {
   const { metrics } = options
@@ -87,6 +102,7 @@ export const callbackRoute: FastifyPluginAsyncTypebox<CallbackRouteOptions> = as
       params: Params,
       response: {
         200: Accepted,
+        202: Kept,
         400: refused('No JSON object: empty, an array, cut short, XML'),
         403: refused('Address not allowed, unknown account or service, wrong or missing credentials: all answer alike'),
         413: refused('Larger than CALLBACK_BODY_LIMIT'),
@@ -107,11 +123,12 @@ export const callbackRoute: FastifyPluginAsyncTypebox<CallbackRouteOptions> = as
     onResponse: async (_request, { statusCode }) => {
       if (statusCode >= 300) metrics.refused.inc({ reason: String(statusCode) })
     },
-    handler: async request => {
+    handler: async (request, reply) => {
       const started = performance.now()
       const stored = await receive(options, request)
       metrics.received.inc({ service: serviceLabel(request.params.serviceName), verdict: stored.verdict })
-      for (const field of stored.unknownFields) metrics.unknownValues.inc({ field })
+      if (stored.verdict === 'spooled') reply.code(202)
+      else for (const field of stored.unknownFields) metrics.unknownValues.inc({ field })
       request.log.info(
         {
           callbackId: stored.callbackId,
@@ -128,7 +145,7 @@ export const callbackRoute: FastifyPluginAsyncTypebox<CallbackRouteOptions> = as
 
 type CallbackRequest = Pick<FastifyRequest, 'ip' | 'params' | 'body'>
 
-async function receive(options: CallbackRouteOptions, request: CallbackRequest): Promise<StoredCallback> {
+async function receive(options: CallbackRouteOptions, request: CallbackRequest): Promise<StoredCallback | Spooled> {
   const { accountName, serviceName } = request.params as { accountName: string; serviceName: string }
   const bytes = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0)
   const json = readJsonMessage(bytes)
@@ -136,12 +153,8 @@ async function receive(options: CallbackRouteOptions, request: CallbackRequest):
   const listener = options.findListener(accountName, serviceName)
   const authentic = listener === null ? mayGoWithout(options, request.ip) : isAuthentic(listener, json)
   if (!authentic) throw notAccepted()
-  return store(options.writer, { id: uuidv7(), accountName, serviceName, bytes, json })
-}
-
-async function store(writer: CallbackWriter, message: Parameters<CallbackWriter['store']>[0]): Promise<StoredCallback> {
   try {
-    return await writer.store(message)
+    return await options.take({ id: uuidv7(), accountName, serviceName, bytes, json })
   } catch (error) {
     if (error instanceof StoreBusy || error instanceof StoreUnavailable) {
       throw notNow()

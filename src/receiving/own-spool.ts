@@ -1,0 +1,32 @@
+import type { Logger } from 'pino'
+import type { Config } from '../config.ts'
+import type { Sealer } from '../secrets/sealer.ts'
+import { openSpool, type Spool, SpoolTaken } from './spool.ts'
+
+/** From here on others should take the callbacks. */
+const nearlyFull = 0.9
+
+/** The spool of this process. Without one it goes on: the database is there far more often than it is away. */
+export function openOwnSpool(
+  { dataDir, spoolMaxBytes }: Pick<Config, 'dataDir' | 'spoolMaxBytes'>,
+  sealer: Sealer,
+  log: Logger,
+): Spool | null {
+  if (spoolMaxBytes === null) return null
+  try {
+    const spool = openSpool({ dataDir, sealer, maxBytes: spoolMaxBytes })
+    if (spool.depth() > 0) log.info({ callbacks: spool.depth() }, 'the spool holds callbacks of an earlier process')
+    return spool
+  } catch (error) {
+    if (error instanceof SpoolTaken) {
+      log.warn('another process has the spool in this DATA_DIR: running without one; give each process its own folder')
+    } else {
+      log.error({ err: error }, 'the spool in DATA_DIR can not be opened: running without one')
+    }
+    return null
+  }
+}
+
+export function spoolProblems(spool: Spool | null): string[] {
+  return spool !== null && spool.bytes() >= nearlyFull * spool.maxBytes ? ['the spool is nearly full'] : []
+}

@@ -1,0 +1,326 @@
+import { execFileSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import t, { type Test } from 'tap'
+import { readConfig } from '../../src/config.ts'
+import { migrate } from '../../src/database/migrate.ts'
+import { openDatabase } from '../../src/database/pool.ts'
+import { credentialsDigest } from '../../src/listeners/credentials-digest.ts'
+import { acceptCredentials, confirmCredentials } from '../../src/listeners/stored-listeners.ts'
+import { createLog } from '../../src/log.ts'
+import { openSpool, SpoolTaken } from '../../src/receiving/spool.ts'
+import { loadDatabaseKeys } from '../../src/secrets/database-keys.ts'
+import { CannotOpen, createSealer } from '../../src/secrets/sealer.ts'
+import { startService } from '../../src/service.ts'
+import { type Link, startLink } from '../faults/link.ts'
+import { createTestDatabase } from '../fixtures/database.ts'
+import { device, makeCallback } from '../fixtures/make-callback.ts'
+import { startServerProcess } from '../fixtures/server-process.ts'
+import { type Answer, account, send } from '../fixtures/service.ts'
+
+const sealKey = Buffer.alloc(32, 7).toString('base64')
+const credentials = { username: 'name', password: 'the listener password' }
+const requests = 'select a.request_id from callbacks c join activations a on a.id = c.activation_id'
+const bearer = { authorization: 'Bearer token' }
+
+// Most of the time is spent waiting for what is away.
+t.jobs = 4
+
+interface Stage {
+  link: Link
+  dataDir: string
+  env: Record<string, string>
+  sql: (text: string) => Promise<pg.QueryResult['rows']>
+}
+
+/** A database behind a link that can be cut, and a folder for the spool. */
+async function prepare(t: Test): Promise<Stage> {
+  const databaseUrl = await createTestDatabase(t)
+  const link = await startLink(databaseUrl)
+  t.teardown(() => link.stop())
+  const dataDir = await mkdtemp(path.join(tmpdir(), 'spool-test-'))
+  t.teardown(() => rm(dataDir, { recursive: true, force: true }))
+  const pool = new pg.Pool({ connectionString: databaseUrl, max: 2 })
+  pool.on('error', () => undefined)
+  t.teardown(() => pool.end())
+  const env = {
+    PORT: '0',
+    DATABASE_URL: link.url,
+    DATA_DIR: dataDir,
+    SEAL_KEY: sealKey,
+    THINGSPACE_ACCOUNT: account,
+    CALLBACK_USERNAME: credentials.username,
+    CALLBACK_PASSWORD: credentials.password,
+    API_TOKENS: `all:read,metrics:*:${createHash('sha256').update('token').digest('hex')}`,
+    LOG_LEVEL: process.env.TEST_LOG_LEVEL ?? 'silent',
+  }
+  return { link, dataDir, env, sql: async text => (await pool.query(text)).rows }
+}
+
+async function start(t: Test, env: Record<string, string>) {
+  const config = readConfig(env)
+  const service = await startService(config, createLog(config.logLevel))
+  let closed: Promise<void> | null = null
+  const close = () => (closed ??= service.close())
+  t.teardown(close)
+  return { ...service, close }
+}
+
+function post(url: string, n: number, more = {}): Promise<Answer> {
+  const body = makeCallback({ ...credentials, ...device(n), requestId: `request-${n}`, secret: 'a-canary', ...more })
+  return send(`${url}/callbacks/${account}/CarrierService`, 'POST', { body })
+}
+
+async function metric(url: string, name: string): Promise<number> {
+  const { body } = await send(`${url}/metrics`, 'GET', { headers: bearer })
+  return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(body)?.[1])
+}
+
+async function ready(url: string): Promise<Answer> {
+  return send(`${url}/health/ready`, 'GET', {})
+}
+
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  while (!(await holds())) await sleep(25)
+}
+
+t.test(
+  'a service that starts while the database is away takes callbacks, and stores them when it comes',
+  { buffered: true },
+  async t => {
+    const { link, env, sql } = await prepare(t)
+    link.close()
+    const service = await start(t, env)
+    const { url } = service
+    t.match(await send(`${url}/health/live`, 'GET', {}), { status: 200 })
+    t.match(await ready(url), { status: 503 })
+    const first = await post(url, 1)
+    t.match(first, { status: 202, body: { verdict: 'spooled' } })
+    t.strictSame(Object.keys(first.body).sort(), ['callbackId', 'verdict'])
+    t.match(await post(url, 1, { password: 'wrong' }), { status: 403 })
+    const answers = await Promise.all([2, 3, 4, 5].map(n => post(url, n)))
+    t.strictSame([...new Set(answers.map(({ status }) => status))], [202])
+    t.equal(await metric(url, 'thingspace_spool_depth'), 5)
+    t.ok((await metric(url, 'thingspace_spool_bytes')) > 5_000)
+    t.ok((await metric(url, 'thingspace_spool_oldest_age_seconds')) >= 0)
+
+    link.restore()
+    await service.opened
+    await until(async () => (await metric(url, 'thingspace_spool_depth')) === 0)
+    t.match(await ready(url), { status: 200 })
+    t.equal(await metric(url, 'thingspace_spool_bytes'), 0)
+    t.equal(await metric(url, 'thingspace_spool_spooled_total'), 5)
+    t.equal(await metric(url, 'thingspace_spool_drained_total'), 5)
+    const stored = await sql('select id from callbacks order by id')
+    const acknowledged = [first, ...answers].map(({ body }) => body.callbackId).sort()
+    t.strictSame(
+      stored.map(row => row.id),
+      acknowledged,
+      'each under the id it was acknowledged with',
+    )
+    t.match(await post(url, 6), { status: 200, body: { verdict: 'unmatched' } })
+  },
+)
+
+t.test(
+  'a database that goes away under load costs no callback: none refused, none lost, none doubled',
+  { buffered: true },
+  async t => {
+    const { link, env, sql } = await prepare(t)
+    const service = await start(t, env)
+    await service.opened
+    const sent = new Map<number, Answer>()
+    let sending = true
+    const senders = Array.from({ length: 8 }, async (_, sender) => {
+      for (let n = sender; sending; n += 8) {
+        sent.set(n, await post(service.url, n))
+        await sleep(5)
+      }
+    })
+    const spooled = () => [...sent.values()].filter(({ status }) => status === 202).length
+    await until(async () => sent.size >= 50)
+    link.close()
+    await until(async () => spooled() >= 200)
+    const before = spooled()
+    link.restore()
+    // New ones go to the database while the spool is drained.
+    await until(async () => (await metric(service.url, 'thingspace_spool_depth')) === 0)
+    const stored = [...sent.values()].filter(({ status }) => status === 200).length
+    await until(async () => [...sent.values()].filter(({ status }) => status === 200).length >= stored + 20)
+    sending = false
+    await Promise.all(senders)
+    await until(async () => (await metric(service.url, 'thingspace_spool_depth')) === 0)
+    t.ok(before >= 200)
+    t.strictSame([...new Set([...sent.values()].map(({ status }) => status))].sort(), [200, 202])
+    const rows = await sql(requests)
+    const found = rows.map(row => row.request_id)
+    t.equal(new Set(found).size, found.length, 'each once')
+    t.strictSame(new Set(found), new Set([...sent.keys()].map(n => `request-${n}`)))
+  },
+)
+
+t.test(
+  'a process that is killed with callbacks in its spool leaves them to the next one',
+  { buffered: true },
+  async t => {
+    const { link, dataDir, env, sql } = await prepare(t)
+    const killed = await startServerProcess(t, { ...env, LOG_LEVEL: 'info' })
+    link.close()
+    const first = await post(killed.url, 1)
+    t.equal(first.status, 202)
+    const answers = await Promise.all(Array.from({ length: 300 }, (_, n) => post(killed.url, n + 2)))
+    t.strictSame([...new Set(answers.map(({ status }) => status))], [202])
+    await killed.end('SIGKILL')
+
+    for (const file of await readdir(dataDir)) {
+      const bytes = execFileSync('cat', [path.join(dataDir, file)], { maxBuffer: 1e9 }).toString('latin1')
+      for (const secret of ['a-canary', credentials.password, device(1).iccid, 'request-1', 'deviceResponse']) {
+        t.notOk(bytes.includes(secret), `no ${secret} in ${file}`)
+      }
+    }
+    t.ok((await readdir(dataDir)).includes('spool.sqlite'))
+
+    link.restore()
+    const next = await startServerProcess(t, { ...env, LOG_LEVEL: 'info' })
+    await until(async () => (await metric(next.url, 'thingspace_spool_depth')) === 0)
+    const rows = await sql('select id, times_seen from callbacks')
+    t.strictSame(rows.map(row => row.id).sort(), [first, ...answers].map(({ body }) => body.callbackId).sort())
+
+    const taken = await start(t, env)
+    await taken.opened
+    t.equal(await metric(taken.url, 'thingspace_spool_active'), 0, 'one owner per folder')
+    t.match(await post(taken.url, 400), { status: 200 }, 'the other runs without a spool')
+    link.close()
+    t.match(await post(taken.url, 401), { status: 503 })
+    t.match(await post(next.url, 401), { status: 202 })
+    t.equal(await next.end('SIGTERM'), 0)
+  },
+)
+
+t.test('a full spool refuses, and before it is full the service is not ready', { buffered: true }, async t => {
+  const { link, env, sql } = await prepare(t)
+  const service = await start(t, { ...env, SPOOL_MAX_BYTES: '20000' })
+  const { url } = service
+  await service.opened
+  link.close()
+  const statuses: number[] = []
+  while (statuses.at(-1) !== 503) statuses.push((await post(url, statuses.length)).status)
+  t.ok(statuses.length > 5 && statuses.slice(0, -1).every(status => status === 202), statuses.join())
+  const refused = await post(url, 99)
+  t.match(refused, { status: 503, body: { errorCode: '503' } })
+  t.equal(refused.headers.get('retry-after'), '1')
+  t.match(await ready(url), { status: 503, body: { errorMessage: /the spool is nearly full/ } })
+  link.restore()
+  await until(async () => (await ready(url)).status === 200)
+  await until(async () => (await metric(url, 'thingspace_spool_depth')) === 0)
+  t.match(await post(url, 99), { status: 200 })
+  t.equal((await sql('select 1 from callbacks')).length, statuses.length)
+})
+
+t.test(
+  'listeners made by command are known to a process that starts while the database is away',
+  { buffered: true },
+  async t => {
+    const { link, env } = await prepare(t)
+    const { THINGSPACE_ACCOUNT: _, CALLBACK_USERNAME: __, CALLBACK_PASSWORD: ___, ...without } = env
+    const limits = { connections: 2, statementTimeoutMs: 5_000, lockTimeoutMs: 5_000, connectionTimeoutMs: 5_000 }
+    const db = openDatabase({ url: link.url, name: 'test', ...limits, onConnectionError: () => undefined })
+    await migrate(db)
+    const keys = await loadDatabaseKeys(db, createSealer(Buffer.from(sealKey, 'base64')))
+    const digest = credentialsDigest(keys.listeners, credentials.username, credentials.password)
+    const name = { accountName: account, serviceName: 'CarrierService' }
+    const at = { url: 'https://example.com/x', username: credentials.username, digest }
+    await confirmCredentials(db, name, await acceptCredentials(db, name, at), at.url)
+    await db.destroy()
+
+    const first = await start(t, without)
+    await first.opened
+    t.match(await post(first.url, 1), { status: 200 })
+    await first.close()
+    link.close()
+    const next = await start(t, without)
+    t.match(await post(next.url, 2), { status: 202 })
+    t.match(await post(next.url, 2, { password: 'wrong' }), { status: 403 })
+    const body = makeCallback(credentials)
+    const unknown = await send(`${next.url}/callbacks/${account}/NiddService`, 'POST', { body })
+    t.match(unknown, { status: 503 }, 'its listener may have come meanwhile')
+  },
+)
+
+t.test(
+  'callbacks under a key that is not there stay, hold up no others, and go once it is',
+  { buffered: true },
+  async t => {
+    const { link, env, sql } = await prepare(t)
+    link.close()
+    const first = await start(t, env)
+    t.match(await post(first.url, 1), { status: 202 })
+    await first.close()
+    link.restore()
+    const other = Buffer.alloc(32, 8).toString('base64')
+    const wrong = await start(t, { ...env, SEAL_KEY: other })
+    await wrong.opened
+    link.close()
+    t.match(await post(wrong.url, 2), { status: 202 })
+    link.restore()
+    await until(async () => (await metric(wrong.url, 'thingspace_spool_drained_total')) === 1)
+    t.equal(await metric(wrong.url, 'thingspace_spool_depth'), 1)
+    await wrong.close()
+    const right = await start(t, { ...env, SEAL_KEY: other, SEAL_KEYS_PREVIOUS: sealKey })
+    await right.opened
+    await until(async () => (await metric(right.url, 'thingspace_spool_depth')) === 0)
+    t.strictSame(await sql(`${requests} order by 1`), [{ request_id: 'request-1' }, { request_id: 'request-2' }])
+  },
+)
+
+t.test('without a spool a callback is refused while the database is away', { buffered: true }, async t => {
+  const { link, env } = await prepare(t)
+  const service = await start(t, { ...env, SPOOL: 'off' })
+  await service.opened
+  link.close()
+  t.match(await post(service.url, 1), { status: 503 })
+  t.equal(await metric(service.url, 'thingspace_spool_active'), 0)
+})
+
+t.test(
+  'callbacks that come together share one write, and a row that was moved does not open',
+  { buffered: true },
+  async t => {
+    const dataDir = await mkdtemp(path.join(tmpdir(), 'spool-test-'))
+    t.teardown(() => rm(dataDir, { recursive: true, force: true }))
+    const sealer = createSealer(Buffer.alloc(32, 7))
+    const spool = openSpool({ dataDir, sealer, maxBytes: 1_000_000 })
+    const callback = (id: string) => ({
+      id,
+      accountName: account,
+      serviceName: 'X',
+      bytes: Buffer.from(`{"n":"${id}"}`),
+    })
+    let settled = 0
+    const adding = ['a', 'b', 'c'].map(id => spool.add(callback(id)).then(() => (settled += 1)))
+    t.equal(spool.depth(), 0)
+    await adding[0]
+    t.equal(spool.depth(), 3)
+    await Promise.all(adding)
+    t.equal(settled, 3)
+    t.throws(() => openSpool({ dataDir, sealer, maxBytes: 1 }), SpoolTaken)
+    t.strictSame(
+      spool.after(0, 2).map(row => row.callback?.id),
+      ['a', 'b'],
+    )
+    spool.remove([1])
+    spool.close()
+    const again = openSpool({ dataDir, sealer, maxBytes: 1_000_000 })
+    t.strictSame(
+      again.after(0, 9).map(row => row.callback),
+      [callback('b'), callback('c')],
+    )
+    again.close()
+    const { sealed, keyId } = sealer.seal(Buffer.from('x'), 'spool:a')
+    t.throws(() => sealer.open(sealed, keyId, 'spool:b'), CannotOpen)
+  },
+)

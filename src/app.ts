@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import fastifySwagger from '@fastify/swagger'
 import fastifySwaggerUi from '@fastify/swagger-ui'
-import { type TypeBoxTypeProvider, TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
 import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
+import type { TSchema } from 'typebox'
 import { activationListRoute } from './activations/activation-list-route.ts'
 import { activationRoutes } from './activations/activation-routes.ts'
 import { targetRoutes } from './activations/target-routes.ts'
@@ -10,9 +11,11 @@ import type { ChangeFeed } from './changes/change-feed.ts'
 import { changeRoutes } from './changes/change-routes.ts'
 import type { Config } from './config.ts'
 import type { Database } from './database/pool.ts'
+import type { SeenBy } from './database/seen-by.ts'
 import type { KnownCallers } from './known-callers.ts'
 import { addressList } from './operating/address-list.ts'
 import { answerError, answerNotFound, answerUnreadableRequest } from './operating/answer-error.ts'
+import { compileExactly } from './operating/compile-exactly.ts'
 import type { Cursors } from './operating/cursor.ts'
 import { tagAnswer } from './operating/etag.ts'
 import { guard } from './operating/guard.ts'
@@ -20,6 +23,7 @@ import { healthRoutes } from './operating/health-routes.ts'
 import type { Metrics } from './operating/metrics.ts'
 import { metricsRoute } from './operating/metrics-route.ts'
 import { openApi } from './operating/openapi.ts'
+import { limitAsking } from './operating/rate-limit.ts'
 import { readQuery } from './operating/read-query.ts'
 import { refuseAmbiguous, serverOptions } from './operating/strict-http.ts'
 import { pageRoutes } from './page/page-routes.ts'
@@ -40,8 +44,10 @@ export interface AppParts {
   config: Config
   callers: KnownCallers
   log: FastifyBaseLogger
-  /** For asking: a pool of its own, so that receiving is never starved by queries. */
+  /** A pool of its own, so that receiving is never starved by what is recorded and sent. */
   db: Database
+  /** For asking: each sees its own accounts. Connections of their own too. */
+  seenBy: SeenBy
   writer: AdmittingWriter
   /** null until the database was reached for the first time. */
   keys: () => Keys | null
@@ -57,7 +63,8 @@ export interface AppParts {
 
 /** Table of contents of what the service answers. Nothing here decides anything. */
 export async function createApp(parts: AppParts): Promise<FastifyInstance> {
-  const { config, callers, log, db, writer, keys, cursors, metrics, feed, client, leaving, findProblems } = parts
+  const { config, callers, log, db, seenBy, writer, keys, cursors, metrics, feed, client, leaving, findProblems } =
+    parts
   const app = fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'xRequestId' }),
@@ -76,7 +83,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
 
   app.server.maxConnections = config.http.maxConnections
 
-  app.setValidatorCompiler(TypeBoxValidatorCompiler)
+  app.setValidatorCompiler<TSchema>(compileExactly)
   app.setErrorHandler(answerError)
   app.setNotFoundHandler(answerNotFound)
   app.addHook('onRequest', async (request, reply) => {
@@ -87,6 +94,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   app.addHook('onSend', tagAnswer)
   app.addHook('preValidation', readQuery)
   app.addHook('onRequest', guard({ ...callers, configured: config.tokens }))
+  await limitAsking(app, config.rateLimits)
 
   await app.register(fastifySwagger, openApi)
   await app.register(fastifySwaggerUi, { routePrefix: '/docs', staticCSP: true })
@@ -105,17 +113,17 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     bodyLimit: config.callbackBodyLimit,
     metrics,
   })
-  await app.register(activationRoutes, { db, expectWithin: config.expectWithin })
-  await app.register(submitRoutes, { db, expectWithin: config.expectWithin, client, leaving })
-  await app.register(activationListRoute, { db, cursors })
-  await app.register(targetRoutes, { db, cursors })
-  await app.register(profileRoutes, { db, cursors })
-  await app.register(profileListRoutes, { db, cursors })
-  await app.register(lookupRoute, { db })
-  await app.register(summaryRoute, { db })
-  await app.register(credentialRoute, { db, keys })
+  await app.register(activationRoutes, { db, seenBy, expectWithin: config.expectWithin })
+  await app.register(submitRoutes, { db, seenBy, expectWithin: config.expectWithin, client, leaving })
+  await app.register(activationListRoute, { seenBy, cursors })
+  await app.register(targetRoutes, { seenBy, cursors })
+  await app.register(profileRoutes, { seenBy, cursors })
+  await app.register(profileListRoutes, { seenBy, cursors })
+  await app.register(lookupRoute, { seenBy })
+  await app.register(summaryRoute, { seenBy })
+  await app.register(credentialRoute, { db, seenBy, keys })
   await app.register(changeRoutes, { feed, cursors })
-  await app.register(storedCallbackRoutes, { db, cursors, keys })
+  await app.register(storedCallbackRoutes, { db, seenBy, cursors, keys })
   return app
 }
 

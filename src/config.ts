@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
+import { splitHosts } from './database/hosts.ts'
 import type { ApiToken } from './operating/access.ts'
 import { addressList, isLoopback } from './operating/address-list.ts'
 import { readApiTokens } from './operating/api-tokens.ts'
+import { type RateLimits, readRateLimits } from './operating/read-rate-limits.ts'
 import type { HttpLimits } from './operating/strict-http.ts'
 import { fingerprintsKeptMs, type Retention } from './retention/keep.ts'
 import { readBaseUrl } from './thingspace/call.ts'
@@ -15,6 +17,8 @@ export interface Config {
   migrate: boolean
   listeners: Listener[]
   tokens: ApiToken[]
+  /** What each token may ask. */
+  rateLimits: RateLimits
   /**
    * No listener and no token here: unless the database holds some, loopback peers only, and callbacks need no
    * credentials. Never beyond loopback.
@@ -107,6 +111,7 @@ export function readConfig(environment: Env): Config {
     migrate: attempt('MIGRATE', () => readSwitch(env.MIGRATE ?? 'on'), true),
     listeners,
     tokens,
+    rateLimits: attempt('RATE_LIMIT', () => readRateLimits(env.RATE_LIMIT ?? '60000'), { default: null, byToken: {} }),
     tryOut: listeners.length === 0 && tokens.length === 0 && isLoopback(hostAddress(host)),
     allowedSources: attempt('CALLBACK_ALLOWED_SOURCES', () => readAddresses(env.CALLBACK_ALLOWED_SOURCES), []) ?? [
       ...publishedSources,
@@ -238,7 +243,9 @@ function readSwitch(text: string): boolean {
 }
 
 function readDatabaseUrl(text: string): string {
-  if (!/^postgres(ql)?:\/\//.test(text)) throw new Error('must be like postgres://user:password@host:5432/database')
+  const hosts = /^postgres(ql)?:\/\//.test(text) ? splitHosts(text) : ['']
+  if (!hosts.every(url => URL.canParse(url)))
+    throw new Error('must be like postgres://user:password@host:5432/database')
   return text
 }
 

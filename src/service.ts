@@ -10,7 +10,9 @@ import { openJobStore } from './database/job-store.ts'
 import { onceReached, openStore } from './database/open-store.ts'
 import { openPipelinedDatabase } from './database/pipeline.ts'
 import { openDatabase } from './database/pool.ts'
+import { findReader } from './database/reader.ts'
 import { databaseProblems } from './database/readiness.ts'
+import { openReading } from './database/seen-by.ts'
 import { knowCallers } from './known-callers.ts'
 import { countCarrierCalls } from './operating/count-carrier-calls.ts'
 import { createCursors } from './operating/cursor.ts'
@@ -54,16 +56,15 @@ export async function startService(config: Config, log: Logger): Promise<Service
     connectionTimeoutMs: 1_000,
     onConnectionError,
   })
-  const asking = openDatabase({
-    url,
-    name: 'thingspace asking',
-    connections: 8,
+  const askingLimits = {
     // All that is asked is found by key. A link that went dead is noticed a second after this.
     statementTimeoutMs: 3_000,
     lockTimeoutMs: 2_000,
     connectionTimeoutMs: 3_000,
     onConnectionError,
-  })
+  }
+  const reading = openReading({ url, name: 'thingspace reading', connections: 6, ...askingLimits })
+  const asking = openDatabase({ url, name: 'thingspace asking', connections: 5, ...askingLimits })
   const store = openJobStore({
     url,
     name: 'thingspace background',
@@ -97,7 +98,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
       },
     }),
   )
-  const feed = createChangeFeed(asking, url, log)
+  const feed = createChangeFeed(reading.seenBy, url, log)
   const client =
     config.thingSpace === null ? null : countCarrierCalls(openCarrier(asking, sealer, config.thingSpace), metrics)
   const leaving = new AbortController()
@@ -106,6 +107,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
     callers,
     log,
     db: asking,
+    seenBy: reading.seenBy,
     writer,
     keys,
     metrics,
@@ -119,6 +121,9 @@ export async function startService(config: Config, log: Logger): Promise<Service
   const isClosing = () => closing
   const opened = openStore(url, { migrate: config.migrate, log, isClosing }).then(async () => {
     if (closing) return
+    const reader = await onceReached(() => findReader(asking), { log, isClosing })
+    if (reader === null) log.warn(noReader)
+    reading.readAs(reader)
     databaseKeys = await onceReached(() => loadDatabaseKeys(asking, sealer), { log, isClosing })
     await callers.start()
     if (callers.isUnprotected() && !config.tryOut) throw new ConfigError([unprotected(config.host)])
@@ -132,7 +137,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
     await Promise.all([feed.stop(), callers.stop()])
     await writer.drained()
     await opened.catch(() => undefined)
-    await Promise.all([receiving.destroy(), asking.destroy(), store.db.destroy()])
+    await Promise.all([receiving.destroy(), asking.destroy(), reading.destroy(), store.db.destroy()])
     await embedded?.stop()
   }
   try {
@@ -142,6 +147,9 @@ export async function startService(config: Config, log: Logger): Promise<Service
     throw error
   }
 }
+
+const noReader =
+  'row-level security is off: the database user has no role reader_of_<user>; give it CREATEROLE and run npm run migrate'
 
 async function listen(app: FastifyInstance, { host, port }: Config): Promise<string> {
   await app.listen({ host, port })

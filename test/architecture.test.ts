@@ -49,7 +49,7 @@ t.test('imports point one way', async t => {
   const fastify = breaks(
     one =>
       one.from === 'fastify' &&
-      !/-routes?\.ts$|^app\.ts$|^service\.ts$|^simulator\/|^operating\/(guard|access|answer-error|etag|read-query)\.ts$/.test(
+      !/-routes?\.ts$|^app\.ts$|^service\.ts$|^simulator\/|^operating\/(guard|access|answer-error|etag|rate-limit|read-query)\.ts$/.test(
         one.file,
       ),
   )

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
-import type { Database } from '../database/pool.ts'
+import type { SeenBy } from '../database/seen-by.ts'
 import { accessOf } from '../operating/access.ts'
 import type { Cursors } from '../operating/cursor.ts'
 import { answeredUnchanged, entityTag } from '../operating/etag.ts'
@@ -11,19 +11,20 @@ import { ActivationStatus, ActivationView, activationView } from './activation-v
 import { listActivations } from './list-activations.ts'
 
 export interface ActivationListRouteOptions {
-  db: Database
+  seenBy: SeenBy
   cursors: Cursors
 }
 
 const Time = Type.Optional(Type.String({ format: 'date-time' }))
 
 export const activationListRoute: FastifyPluginAsyncTypebox<ActivationListRouteOptions> = async (app, options) => {
-  const { db, cursors } = options
+  const { seenBy, cursors } = options
   app.get(
     '/v1/activations',
     {
       config: { scope: 'read' },
       schema: {
+        operationId: 'listActivations',
         summary: 'Activations, newest first; ?overdue=true are those to look at',
         tags: ['activations'],
         querystring: Type.Object(
@@ -43,7 +44,8 @@ export const activationListRoute: FastifyPluginAsyncTypebox<ActivationListRouteO
     },
     async (request, reply) => {
       const { limit, cursor, ...filter } = request.query
-      const page = await listActivations(db, cursors, filter, accessOf(request).accounts, { limit, cursor })
+      const { accounts } = accessOf(request)
+      const page = await listActivations(seenBy(accounts), cursors, filter, accounts, { limit, cursor })
       if (answeredUnchanged(request, reply, entityTag([page.rows.map(activationTag), page.next, page.prev])))
         return reply
       return { items: page.rows.map(activationView), next: page.next, prev: page.prev }

@@ -15,6 +15,20 @@ const AskedIdentifier = Type.Object(
   { additionalProperties: false },
 )
 
+const requestExample = {
+  accountName: '0000123456-00001',
+  servicePlan: 'EXAMPLE_PLAN',
+  devices: [
+    {
+      deviceIds: [
+        { kind: 'eid', id: '89001000000000000000000000000177' },
+        { kind: 'iccid', id: '89999000000000000015' },
+        { kind: 'imei', id: '001013000000010' },
+      ],
+    },
+  ],
+}
+
 /** What was asked of ThingSpace, in the form of its own request ([DOC], seed). */
 export const ActivationRequest = Type.Object(
   {
@@ -30,7 +44,7 @@ export const ActivationRequest = Type.Object(
       { minItems: 1, maxItems: 10_000 },
     ),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, title: 'ActivationRequest', examples: [requestExample] },
 )
 export type ActivationRequest = Static<typeof ActivationRequest>
 
@@ -41,7 +55,7 @@ export const RecordedActivation = Type.Object(
       Type.String({ format: 'date-time', description: 'when the request was sent; default: now' }),
     ),
   },
-  { additionalProperties: false },
+  { additionalProperties: false, title: 'RecordedActivation', examples: [requestExample] },
 )
 export type RecordedActivation = Static<typeof RecordedActivation>
 

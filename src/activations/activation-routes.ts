@@ -2,6 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import type { ExpectWithin } from '../config.ts'
 import type { Database } from '../database/pool.ts'
+import type { SeenBy } from '../database/seen-by.ts'
 import { inTransaction } from '../database/transaction.ts'
 import { accessOf, maySee } from '../operating/access.ts'
 import { answeredUnchanged, entityTag } from '../operating/etag.ts'
@@ -13,6 +14,7 @@ import { recordActivation } from './record-activation.ts'
 
 export interface ActivationRoutesOptions {
   db: Database
+  seenBy: SeenBy
   expectWithin: ExpectWithin
 }
 
@@ -24,7 +26,7 @@ const bodyLimit = 8 * 1024 * 1024
 
 export const activationRoutes: FastifyPluginAsyncTypebox<ActivationRoutesOptions> = async (
   app,
-  { db, expectWithin },
+  { db, seenBy, expectWithin },
 ) => {
   app.put(
     '/v1/activations/:requestId',
@@ -32,6 +34,7 @@ export const activationRoutes: FastifyPluginAsyncTypebox<ActivationRoutesOptions
       config: { scope: 'activate' },
       bodyLimit,
       schema: {
+        operationId: 'recordActivation',
         summary: 'Record an activation that was sent to ThingSpace by another program',
         description: 'Claims every callback that came before, in the same transaction. Sending the same again is safe.',
         tags: ['activations'],
@@ -69,6 +72,7 @@ export const activationRoutes: FastifyPluginAsyncTypebox<ActivationRoutesOptions
     {
       config: { scope: 'read' },
       schema: {
+        operationId: 'getActivation',
         summary: 'How far an activation is',
         tags: ['activations'],
         params: Params,
@@ -81,11 +85,11 @@ export const activationRoutes: FastifyPluginAsyncTypebox<ActivationRoutesOptions
       const { accounts } = accessOf(request)
       // Who asks again mostly finds it unchanged: then its targets need not be looked at.
       if (request.headers['if-none-match'] !== undefined) {
-        const known = await findActivationVersion(db, requestId, accounts)
+        const known = await findActivationVersion(seenBy(accounts), requestId, accounts)
         if (known === null) throw new HttpError(404, 'not found')
         if (answeredUnchanged(request, reply, activationTag(known))) return reply
       }
-      const found = await findActivation(db, requestId, accounts)
+      const found = await findActivation(seenBy(accounts), requestId, accounts)
       if (found === null) throw new HttpError(404, 'not found')
       reply.header('etag', activationTag(found)).header('cache-control', 'private, no-cache')
       return activationView(found)

@@ -31,7 +31,25 @@ export const ActivationView = Type.Object(
       { description: 'milliseconds from submission to the first callback of a target; null before the first one' },
     ),
   },
-  { $id: 'Activation', title: 'Activation' },
+  {
+    $id: 'Activation',
+    title: 'Activation',
+    examples: [
+      {
+        requestId: 'd1f08526-5443-4054-9a29-4456490ea9f8',
+        accountName: '0000123456-00001',
+        operation: 'activate',
+        servicePlan: 'EXAMPLE_PLAN',
+        submittedAt: '2026-11-23T18:46:00.000Z',
+        expectedBy: '2026-11-23T19:01:00.000Z',
+        settledAt: null,
+        status: 'partial',
+        overdue: false,
+        counts: { targets: 2, pending: 1, warning: 0, succeeded: 1, failed: 0, conflict: 0 },
+        timeToCallbackMs: { p50: 60_000, p95: 60_000, max: 60_000 },
+      },
+    ],
+  },
 )
 export type ActivationView = Static<typeof ActivationView>
 

@@ -1,6 +1,7 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { ActivationsTable, Tables } from '../database/tables.ts'
 import type { Accounts } from '../operating/access.ts'
+import { ofAccounts } from '../operating/of-accounts.ts'
 
 export type FoundActivation = Omit<ActivationsTable, 'id'> & {
   id: string
@@ -37,9 +38,9 @@ export async function findActivationVersion(
 
 function named(requestId: string, accounts: Accounts): RawBuilder<unknown> {
   return sql`
-    where a.request_id = coalesce(
-        (select s.request_id from submissions s where s.name = ${requestId}), ${requestId})
-      and a.recorded_at is not null and ${visible(accounts)}
+    where a.request_id = (
+        select coalesce((select s.request_id from submissions s where s.name = ${requestId}), ${requestId}))
+      and a.recorded_at is not null and ${ofAccounts('a.account_name', accounts)}
     order by a.submitted_at desc
     limit 1`
 }
@@ -57,7 +58,3 @@ export const shown = sql`
         from targets t where t.activation_id = a.id and t.first_result_at is not null
       ) waited
     ) as time_to_callback`
-
-function visible(accounts: Accounts): RawBuilder<unknown> {
-  return accounts === '*' ? sql`true` : sql`a.account_name = any(${accounts})`
-}

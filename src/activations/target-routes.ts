@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { sql } from 'kysely'
 import Type from 'typebox'
-import type { Database } from '../database/pool.ts'
+import type { SeenBy } from '../database/seen-by.ts'
 import { accessOf } from '../operating/access.ts'
 import type { Cursors } from '../operating/cursor.ts'
 import { ErrorReply, HttpError } from '../operating/http-error.ts'
@@ -10,16 +10,17 @@ import { findActivation } from './find-activation.ts'
 import { type FoundTarget, Result, TargetView, targetView } from './target-view.ts'
 
 export interface TargetRoutesOptions {
-  db: Database
+  seenBy: SeenBy
   cursors: Cursors
 }
 
-export const targetRoutes: FastifyPluginAsyncTypebox<TargetRoutesOptions> = async (app, { db, cursors }) => {
+export const targetRoutes: FastifyPluginAsyncTypebox<TargetRoutesOptions> = async (app, { seenBy, cursors }) => {
   app.get(
     '/v1/activations/:requestId/targets',
     {
       config: { scope: 'read' },
       schema: {
+        operationId: 'listTargets',
         summary: 'The devices of an activation, as they were asked for; ?result=pending are the stragglers',
         tags: ['activations'],
         params: Type.Object({ requestId: Type.String({ pattern: '^[A-Za-z0-9-]{3,64}$' }) }),
@@ -29,7 +30,8 @@ export const targetRoutes: FastifyPluginAsyncTypebox<TargetRoutesOptions> = asyn
     },
     async request => {
       const { result, ...page } = request.query
-      const activation = await findActivation(db, request.params.requestId, accessOf(request).accounts)
+      const { accounts } = accessOf(request)
+      const activation = await findActivation(seenBy(accounts), request.params.requestId, accounts)
       if (activation === null) throw new HttpError(404, 'not found')
       const { rows, next, prev } = await findPage<FoundTarget>(cursors, page, {
         listOf: ['targets', activation.id, result],
@@ -41,7 +43,7 @@ export const targetRoutes: FastifyPluginAsyncTypebox<TargetRoutesOptions> = asyn
             from targets t
             where t.activation_id = ${activation.id} and ${condition}
               and ${result === undefined ? sql`true` : sql`t.result = ${result}`}
-            order by ${order} limit ${limit}`.execute(db)
+            order by ${order} limit ${limit}`.execute(seenBy(accounts))
           return found.rows
         },
       })

@@ -20,7 +20,24 @@ export const TargetView = Type.Object(
     settledAt: Maybe(Time),
     callbacks: Type.Integer({ minimum: 0, description: 'distinct callbacks that spoke of it' }),
   },
-  { title: 'Target' },
+  {
+    title: 'Target',
+    examples: [
+      {
+        eid: '89001000000000000000000000000177',
+        iccid: '89999000000000000015',
+        imei: '001013000000010',
+        requested: true,
+        result: 'succeeded',
+        overdue: false,
+        faultCode: null,
+        faultMessage: null,
+        source: 'callback',
+        settledAt: '2026-11-23T18:47:00.000Z',
+        callbacks: 1,
+      },
+    ],
+  },
 )
 export type TargetView = Static<typeof TargetView>
 

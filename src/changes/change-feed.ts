@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import { changesChannel } from '../correlation/append-changes.ts'
 import { listenTo } from '../database/listen.ts'
-import type { Database } from '../database/pool.ts'
+import type { SeenBy } from '../database/seen-by.ts'
 import type { Accounts } from '../operating/access.ts'
 import type { ChangeRow } from './change-view.ts'
 import { type ChangeFilter, type FoundChanges, findChanges, lets } from './find-changes.ts'
@@ -27,7 +27,7 @@ const lookEveryMs = 1_000
  * One reader of the feed per process, however many wait: it looks when a commit was announced, keeps what is newest in
  * memory and wakes who waits. So thousands of waiting readers cost one connection, and a slow one holds up nobody.
  */
-export function createChangeFeed(db: Database, databaseUrl: string, log: Logger): ChangeFeed {
+export function createChangeFeed(seenBy: SeenBy, databaseUrl: string, log: Logger): ChangeFeed {
   let newest: ChangeRow[] = []
   let start = 0n
   let end = 0n
@@ -69,7 +69,7 @@ export function createChangeFeed(db: Database, databaseUrl: string, log: Logger)
 
   async function lookNow(): Promise<void> {
     for (;;) {
-      const { rows, upTo } = await findChanges(db, end, {}, '*', atOnce)
+      const { rows, upTo } = await findChanges(seenBy('*'), end, {}, '*', atOnce)
       const grew = upTo > end
       newest = newest.concat(rows)
       end = upTo
@@ -85,7 +85,7 @@ export function createChangeFeed(db: Database, databaseUrl: string, log: Logger)
 
   /** After a time without readers there may be more than is kept: who wants that is answered from the database. */
   async function skipWhatIsTooMuch(): Promise<void> {
-    const { upTo } = await findChanges(db, end, {}, '*', 0)
+    const { upTo } = await findChanges(seenBy('*'), end, {}, '*', 0)
     if (upTo - end <= BigInt(kept)) return
     newest = []
     start = upTo
@@ -97,7 +97,7 @@ export function createChangeFeed(db: Database, databaseUrl: string, log: Logger)
     look,
     head: () => end,
     async read(after, filter, accounts, limit) {
-      if (after < start || after > end) return findChanges(db, after, filter, accounts, limit)
+      if (after < start || after > end) return findChanges(seenBy(accounts), after, filter, accounts, limit)
       const first = firstAfter(newest, after)
       const rows: ChangeRow[] = []
       for (let at = first; at < newest.length && rows.length < limit; at += 1) {
@@ -123,7 +123,7 @@ export function createChangeFeed(db: Database, databaseUrl: string, log: Logger)
       })
     },
     async start() {
-      const { upTo } = await findChanges(db, 0n, {}, '*', 0)
+      const { upTo } = await findChanges(seenBy('*'), 0n, {}, '*', 0)
       start = upTo
       end = upTo
       stopListening = await listenTo(databaseUrl, changesChannel, onNotice, log)

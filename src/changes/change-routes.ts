@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import { accessOf } from '../operating/access.ts'
@@ -25,6 +26,16 @@ const filters = {
   requestId: Type.Optional(Name),
 }
 const limit = Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 }))
+const Changes = Type.Object(
+  {
+    items: Type.Array(ChangeView),
+    cursor: Type.String({ description: 'the last one looked at, also when items is empty: go on with ?after=' }),
+  },
+  { title: 'Changes', headers: { 'cache-control': { type: 'string', description: 'no-store' } } },
+)
+const Event = Type.String({
+  description: 'event: change, id: the cursor, data: the change as JSON; a comment line every 15 seconds',
+})
 const errors = { 400: ErrorReply, 401: ErrorReply, 403: ErrorReply }
 const heartbeatMs = 15_000
 const streamedAtOnce = 200
@@ -45,6 +56,7 @@ export const changeRoutes: FastifyPluginAsyncTypebox<ChangeRoutesOptions> = asyn
     {
       config: { scope: 'read' },
       schema: {
+        operationId: 'listChanges',
         summary: 'Every change after a cursor, in an order that no later commit can slip in front of',
         tags: ['changes'],
         querystring: Type.Object(
@@ -57,7 +69,7 @@ export const changeRoutes: FastifyPluginAsyncTypebox<ChangeRoutesOptions> = asyn
           },
           { additionalProperties: false },
         ),
-        response: { 200: Type.Object({ items: Type.Array(ChangeView), cursor: Type.String() }), ...errors },
+        response: { 200: Changes, ...errors },
       },
     },
     async (request, reply) => {
@@ -79,12 +91,23 @@ export const changeRoutes: FastifyPluginAsyncTypebox<ChangeRoutesOptions> = asyn
   app.get(
     '/v1/changes/stream',
     {
+      // HEAD would open a stream too, and nobody could read it.
+      exposeHeadRoute: false,
       config: { scope: 'read' },
       schema: {
+        operationId: 'streamChanges',
         summary: 'The same as Server-Sent Events; Last-Event-ID resumes',
         tags: ['changes'],
         querystring: Type.Object(filters, { additionalProperties: false }),
-        response: errors,
+        headers: Type.Object({
+          'last-event-id': Type.Optional(
+            Type.String({ maxLength: 200, description: 'the id of the last event seen; goes before `after`' }),
+          ),
+        }),
+        response: {
+          200: { description: 'the changes as they come', content: { 'text/event-stream': { schema: Event } } },
+          ...errors,
+        },
       },
     },
     async (request, reply) => {
@@ -97,9 +120,9 @@ export const changeRoutes: FastifyPluginAsyncTypebox<ChangeRoutesOptions> = asyn
       reply.hijack()
       const { raw } = reply
       raw.writeHead(200, {
+        ...(reply.getHeaders() as OutgoingHttpHeaders),
         'content-type': 'text/event-stream; charset=utf-8',
         'cache-control': 'no-store',
-        'x-request-id': request.id,
         'x-accel-buffering': 'no',
         connection: 'close',
       })

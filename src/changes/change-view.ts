@@ -20,7 +20,23 @@ export const ChangeView = Type.Object(
     to: Values,
     cause: Type.Object({ callbackId: Maybe(Type.String()), source: Type.String() }),
   },
-  { title: 'Change' },
+  {
+    title: 'Change',
+    examples: [
+      {
+        cursor: '3qH0p0m8V1kz2b5wWzEsIjEyIl0',
+        at: '2026-11-23T18:47:00.000Z',
+        kind: 'result',
+        accountName: '0000123456-00001',
+        requestId: 'd1f08526-5443-4054-9a29-4456490ea9f8',
+        iccid: '89999000000000000015',
+        eid: '89001000000000000000000000000177',
+        from: { result: 'pending' },
+        to: { result: 'succeeded' },
+        cause: { callbackId: '01a20a16-396c-7518-afb5-fed56c42cc40', source: 'callback' },
+      },
+    ],
+  },
 )
 export type ChangeView = Static<typeof ChangeView>
 

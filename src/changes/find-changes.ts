@@ -26,7 +26,7 @@ export async function findChanges(
   const { accountName, iccid, requestId } = filter
   // One statement, one snapshot: else the end of the feed could be past a change that was not yet visible to the search.
   const { rows } = await sql<ChangeRow & { head: string }>`
-    with head as (select coalesce(max(id), 0) as head from changes)
+    with head as (select feed_head() as head)
     select c.*, head.head from head left join lateral (
       select ${changeColumns} from changes
       where id > ${String(after)}

@@ -3,6 +3,7 @@ import { readConfig } from '../config.ts'
 import { grantTo } from '../database/grant.ts'
 import { openJobStore } from '../database/job-store.ts'
 import { migrate } from '../database/migrate.ts'
+import { makeReader } from '../database/reader.ts'
 import { migrateJobs } from '../operating/jobs.ts'
 
 // --grant-to ROLE: lets that role use the tables, and nothing more, for a service that runs with MIGRATE=off.
@@ -24,6 +25,7 @@ const store = openJobStore({
 })
 try {
   const steps = await migrate(store.db)
+  await makeReader(store.db)
   await migrateJobs(store)
   if (role !== undefined) await grantTo(store.db, role)
   process.stdout.write(steps.length === 0 ? 'the schema is current\n' : `migrated: ${steps.join(', ')}\n`)

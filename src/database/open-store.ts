@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { migrate, pendingMigrations } from './migrate.ts'
 import { type Database, openDatabase } from './pool.ts'
+import { makeReader } from './reader.ts'
 import { driverProblem, refusalOf, sqlState } from './refusal.ts'
 
 export interface OpenStoreOptions {
@@ -36,6 +37,7 @@ const patient = { connections: 2, statementTimeoutMs: 3_600_000, lockTimeoutMs: 
 async function migrateOrLook(db: Database, options: OpenStoreOptions): Promise<string[]> {
   if (!options.migrate) return pendingMigrations(db)
   const steps = await migrate(db)
+  await makeReader(db)
   if (steps.length > 0) options.log.info({ steps }, 'the schema was migrated')
   return []
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { isDatabaseAway } from '../database/refusal.ts'
+import { isDatabaseAway, sqlState } from '../database/refusal.ts'
 import { errorReply, HttpError } from './http-error.ts'
 
 /** Every error in the one form. A 5xx says nothing of the inside; the log says where it came from. */
@@ -78,11 +78,15 @@ function toAnswer(error: unknown): Answer {
   if (validation !== undefined) return plain(400, validationMessage(validation, validationContext))
   if (statusCode >= 400 && statusCode < 500)
     return plain(statusCode, frameworkMessages.get(code ?? '') ?? 'bad request')
+  if (noText.has(sqlState(error) ?? '')) return plain(400, 'body: text must not hold the character U+0000')
   if (statusCode === 503 || isDatabaseAway(error)) {
     return { ...plain(503, 'not available now; ask again'), headers: { 'retry-after': '1' } }
   }
   return plain(500, 'internal error; the log of the service has more under this x-request-id')
 }
+
+/** PostgreSQL, of text or of json with a U+0000 in it. */
+const noText = new Set(['22021', '22P05'])
 
 function plain(statusCode: number, message: string): Answer {
   return { statusCode, message, headers: {} }

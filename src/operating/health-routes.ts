@@ -12,7 +12,7 @@ const Ok = Type.Object({ status: Type.Literal('ok') })
 export const healthRoutes: FastifyPluginAsyncTypebox<HealthRoutesOptions> = async (app, { findProblems }) => {
   app.get(
     '/health/live',
-    { schema: { summary: 'The process runs', tags: ['health'], response: { 200: Ok } } },
+    { schema: { operationId: 'getLive', summary: 'The process runs', tags: ['health'], response: { 200: Ok } } },
     async () => ({ status: 'ok' as const }),
   )
 
@@ -20,6 +20,7 @@ export const healthRoutes: FastifyPluginAsyncTypebox<HealthRoutesOptions> = asyn
     '/health/ready',
     {
       schema: {
+        operationId: 'getReady',
         summary: 'It can do its work: database reached, schema current, commits durable, not shutting down',
         tags: ['health'],
         response: { 200: Ok, 503: ErrorReply },

@@ -7,6 +7,11 @@ export const ErrorReply = Type.Object(
 )
 export type ErrorReply = Static<typeof ErrorReply>
 
+/** For the documentation: what a refusal means at a route where it means something of its own. */
+export function refused(description: string) {
+  return { ...ErrorReply, 'x-response-description': description }
+}
+
 /** An answer that is an error. The message is for the caller: nothing secret, nothing of the inside. */
 export class HttpError extends Error {
   override name = 'HttpError'

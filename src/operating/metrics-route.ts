@@ -13,9 +13,14 @@ export const metricsRoute: FastifyPluginAsyncTypebox<MetricsRouteOptions> = asyn
     {
       config: { scope: 'metrics' },
       schema: {
+        operationId: 'getMetrics',
         summary: 'Metrics in the text format of Prometheus',
         tags: ['health'],
-        response: { 200: Type.String(), 401: ErrorReply, 403: ErrorReply },
+        response: {
+          200: { description: 'the metrics', content: { 'text/plain': { schema: Type.String() } } },
+          401: ErrorReply,
+          403: ErrorReply,
+        },
       },
     },
     async (_request, reply) => {

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import type { Database } from '../database/pool.ts'
+import type { SeenBy } from '../database/seen-by.ts'
 import { accessOf } from '../operating/access.ts'
 import { ErrorReply, HttpError } from '../operating/http-error.ts'
 import { Maybe } from '../operating/schemas.ts'
@@ -10,6 +11,7 @@ import { findCredential } from './find-credential.ts'
 
 export interface CredentialRouteOptions {
   db: Database
+  seenBy: SeenBy
   keys: () => { sealer: Sealer } | null
 }
 
@@ -20,16 +22,27 @@ const Credential = Type.Object(
     password: Maybe(Type.String()),
     callbackId: Type.String({ description: 'the callback that brought it' }),
   },
-  { title: 'Credential' },
+  {
+    title: 'Credential',
+    examples: [
+      {
+        iccid: '89999000000000000015',
+        username: 'user@example.invalid',
+        password: 'made-up',
+        callbackId: '01a20a16-396c-7518-afb5-fed56c42cc40',
+      },
+    ],
+  },
 )
 
 /** The login and password of a device, in clear: a scope of its own, never cached, every look audited. */
-export const credentialRoute: FastifyPluginAsyncTypebox<CredentialRouteOptions> = async (app, { db, keys }) => {
+export const credentialRoute: FastifyPluginAsyncTypebox<CredentialRouteOptions> = async (app, { db, seenBy, keys }) => {
   app.get(
     '/v1/profiles/:iccid/credential',
     {
       config: { scope: 'credentials' },
       schema: {
+        operationId: 'getCredential',
         summary: 'The deviceCredential of a profile, in clear',
         tags: ['profiles'],
         params: Type.Object({ iccid: Type.String({ maxLength: 64, pattern: '^[^\\x00-\\x1f\\x7f]+$' }) }),
@@ -41,7 +54,7 @@ export const credentialRoute: FastifyPluginAsyncTypebox<CredentialRouteOptions> 
       const known = keys()
       if (known === null) throw new HttpError(503, 'not available now; ask again', { 'retry-after': '1' })
       const iccid = normalIdentifier('iccid', request.params.iccid)
-      const credential = await findCredential(db, known.sealer, iccid, accessOf(request))
+      const credential = await findCredential(seenBy, db, known.sealer, iccid, accessOf(request))
       if (credential === null) throw new HttpError(404, 'not found')
       reply.header('cache-control', 'no-store')
       return credential

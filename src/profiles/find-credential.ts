@@ -1,4 +1,5 @@
 import { type Kysely, sql } from 'kysely'
+import type { SeenBy } from '../database/seen-by.ts'
 import type { Tables } from '../database/tables.ts'
 import type { Access } from '../operating/access.ts'
 import { callbackSeal } from '../secrets/callback-seal.ts'
@@ -16,15 +17,20 @@ export interface Credential {
 
 /** The `deviceCredential` that the newest callback of a profile brought. Showing it leaves a row in `audit`. */
 export async function findCredential(
+  seenBy: SeenBy,
   db: Kysely<Tables>,
   sealer: Sealer,
   iccid: string,
   access: Access,
 ): Promise<Credential | null> {
-  const profile = await findProfile(db, iccid, access.accounts)
+  const profile = await findProfile(seenBy(access.accounts), iccid, access.accounts)
   const callbackId = profile?.credential_callback_id
   if (profile === null || callbackId == null) return null
-  const row = await db.selectFrom('callbacks').selectAll().where('id', '=', callbackId).executeTakeFirst()
+  const row = await seenBy(access.accounts)
+    .selectFrom('callbacks')
+    .selectAll()
+    .where('id', '=', callbackId)
+    .executeTakeFirst()
   if (row?.sealed == null || row.seal_key_id === null || row.body === null) return null
   const secrets = JSON.parse(sealer.open(row.sealed, row.seal_key_id, callbackSeal(callbackId)).toString())
   const credential = credentialOf(JSON.parse(row.body) as JsonObject, secrets, iccid)

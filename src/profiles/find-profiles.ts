@@ -2,6 +2,7 @@ import { type Kysely, type RawBuilder, sql } from 'kysely'
 import { rowsOf } from '../database/rows.ts'
 import type { ProfilesTable, Tables } from '../database/tables.ts'
 import type { Accounts } from '../operating/access.ts'
+import { ofAccounts } from '../operating/of-accounts.ts'
 import { type Identifier, type IdentifierKind, imeiBase } from '../thingspace/identifiers.ts'
 
 /** A profile with the names of the activation that spoke of it last. */
@@ -25,12 +26,14 @@ export async function findDevices(
 ): Promise<FoundProfile[][]> {
   const { rows } = await sql<Numbered>`
     with wanted as materialized (select * from ${numbered(kind, ids)}), named as materialized (
-      select distinct on (w.n) w.n, p.* from wanted w join profiles p on ${carries(kind)}
+      select distinct on (w.n) w.n, left(p.imei, 14) as digits, left(p.imei, 14) || ':' as past, p.*
+      from wanted w join profiles p on ${carries(kind)}
       where ${visible(accounts)} order by w.n, p.confirmed_at desc, p.iccid
     ), device as (
-      select n.n, p.* from named n join profiles p on p.eid = n.eid where ${visible(accounts)}
+      select n.n, n.digits, n.past, p.* from named n join profiles p on p.eid = n.eid where ${visible(accounts)}
       union all
-      select n.n, p.* from named n join profiles p on left(p.imei, 14) = left(n.imei, 14)
+      select n.n, n.digits, n.past, p.*
+      from named n join profiles p on p.imei collate "C" >= n.digits and p.imei collate "C" < n.past and p.imei is not null
       where n.eid is null and p.eid is null and ${visible(accounts)}
       union all
       select n.* from named n where n.eid is null and n.imei is null
@@ -70,10 +73,10 @@ export async function lookUpProfiles(
     ({ kind }) => kind,
   )
   const branches = [...byKind].map(([kind, some]) => {
-    const wanted = some.map(({ id, n }) => ({ n, id: searched(kind, id) }))
+    const wanted = some.map(({ id, n }) => searched(kind, id, n))
     return sql`
-      select w.n, p.iccid, p.account_name from ${rowsOf(wanted, 'n integer, id text')}
-      cross join lateral (select r.n, r.id) w join profiles p on ${carries(kind)} where ${visible(accounts)}`
+      select w.n, p.iccid, p.account_name from ${rowsOf(wanted, 'n integer, id text, past text')}
+      cross join lateral (select r.n, r.id, r.past) w join profiles p on ${carries(kind)} where ${visible(accounts)}`
   })
   const { rows } = await sql<Numbered>`
     with named as materialized (${sql.join(branches, sql` union all `)})
@@ -85,22 +88,26 @@ export async function lookUpProfiles(
 }
 
 function numbered(kind: IdentifierKind, ids: readonly string[]): RawBuilder<unknown> {
-  const rows = ids.map((id, n) => ({ n, id: searched(kind, id) }))
-  return rowsOf(rows, 'n integer, id text')
+  const rows = ids.map((id, n) => searched(kind, id, n))
+  return rowsOf(rows, 'n integer, id text, past text')
 }
 
-function searched(kind: IdentifierKind, id: string): string {
-  return kind === 'imei' ? imeiBase(id) : id
+/** `past` is the first text that an IMEI with these digits comes before: a colon follows the digit 9. */
+function searched(kind: IdentifierKind, id: string, n: number): { n: number; id: string; past: string | null } {
+  return kind === 'imei' ? { n, id: imeiBase(id), past: `${imeiBase(id)}:` } : { n, id, past: null }
 }
 
-/** That the profile `p` carries the identifier `w.id`. */
+/**
+ * That the profile `p` carries the identifier `w.id`. An IMEI as a range, for left() is no condition that row-level
+ * security lets an index answer.
+ */
 function carries(kind: IdentifierKind): RawBuilder<unknown> {
-  if (kind === 'imei') return sql`left(p.imei, 14) = w.id and p.imei is not null`
+  if (kind === 'imei') return sql`p.imei collate "C" >= w.id and p.imei collate "C" < w.past and p.imei is not null`
   return sql`${sql.ref(`p.${kind}`)} = w.id`
 }
 
 function visible(accounts: Accounts): RawBuilder<unknown> {
-  return accounts === '*' ? sql`true` : sql`p.account_name = any(${accounts})`
+  return ofAccounts('p.account_name', accounts)
 }
 
 function byNumber(ids: readonly unknown[], rows: readonly Numbered[]): FoundProfile[][] {

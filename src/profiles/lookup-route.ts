@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
-import type { Database } from '../database/pool.ts'
+import type { SeenBy } from '../database/seen-by.ts'
 import { accessOf } from '../operating/access.ts'
 import { ErrorReply, HttpError } from '../operating/http-error.ts'
 import {
@@ -15,7 +15,7 @@ import { lookUpProfiles } from './find-profiles.ts'
 import { ProfileView, profileView } from './profile-view.ts'
 
 export interface LookupRouteOptions {
-  db: Database
+  seenBy: SeenBy
 }
 
 const Id = Type.Object(
@@ -27,12 +27,13 @@ const Id = Type.Object(
 )
 const errors = { 400: ErrorReply, 401: ErrorReply, 403: ErrorReply }
 
-export const lookupRoute: FastifyPluginAsyncTypebox<LookupRouteOptions> = async (app, { db }) => {
+export const lookupRoute: FastifyPluginAsyncTypebox<LookupRouteOptions> = async (app, { seenBy }) => {
   app.post(
     '/v1/profiles/lookup',
     {
       config: { scope: 'read' },
       schema: {
+        operationId: 'lookUpProfiles',
         summary: 'The profiles that up to 1,000 identifiers name, and which of these name none',
         description:
           'Each profile once, in the order of the ids. An EID or IMEI names all profiles that carry it. `missing` are ' +
@@ -51,7 +52,8 @@ export const lookupRoute: FastifyPluginAsyncTypebox<LookupRouteOptions> = async 
     },
     async request => {
       const { ids } = request.body
-      const found = await lookUpProfiles(db, ids.map(normalId), accessOf(request).accounts)
+      const { accounts } = accessOf(request)
+      const found = await lookUpProfiles(seenBy(accounts), ids.map(normalId), accounts)
       const items = new Map(found.flat().map(row => [`${row.iccid} ${row.account_name}`, row]))
       return { items: [...items.values()].map(profileView), missing: ids.filter((_, at) => found[at]?.length === 0) }
     },

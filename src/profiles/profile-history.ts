@@ -44,10 +44,14 @@ export async function findProfileAsOf(
     request_id: string
     operation: string
   }>`
-    select c.account_name, c.eid, c.profile as snapshot, a.request_id, a.operation
-    from changes c join activations a on a.id = (c.profile #>> '{activationId}')::bigint
-    where c.iccid = ${iccid} and c.kind = 'profile' and c.at <= ${asOf} and ${visible}
-    order by c.id desc limit 1`.execute(db)
+    with "then" as materialized (
+      select c.account_name, c.eid, c.profile as snapshot, (c.profile #>> '{activationId}')::bigint as activation_id
+      from changes c
+      where c.iccid = ${iccid} and c.kind = 'profile' and c.at <= ${asOf} and ${visible}
+      order by c.id desc limit 1
+    )
+    select t.account_name, t.eid, t.snapshot, a.request_id, a.operation
+    from "then" t join activations a on a.id = t.activation_id`.execute(db)
   const [row] = rows
   return row === undefined ? null : restore(iccid, row)
 }

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
-import type { Database } from '../database/pool.ts'
+import type { SeenBy } from '../database/seen-by.ts'
 import { accessOf } from '../operating/access.ts'
 import type { Cursors } from '../operating/cursor.ts'
 import { answeredUnchanged, entityTag } from '../operating/etag.ts'
@@ -11,7 +11,7 @@ import { listProfiles } from './list-profiles.ts'
 import { ProfileView, profileTagParts, profileView } from './profile-view.ts'
 
 export interface ProfileListRoutesOptions {
-  db: Database
+  seenBy: SeenBy
   cursors: Cursors
 }
 
@@ -25,12 +25,16 @@ function word(description: string, example: string) {
 const printable = '^(?=.*\\S)[^\\x00-\\x1f\\x7f]+$'
 const errors = { 400: ErrorReply, 401: ErrorReply, 403: ErrorReply }
 
-export const profileListRoutes: FastifyPluginAsyncTypebox<ProfileListRoutesOptions> = async (app, { db, cursors }) => {
+export const profileListRoutes: FastifyPluginAsyncTypebox<ProfileListRoutesOptions> = async (
+  app,
+  { seenBy, cursors },
+) => {
   app.get(
     '/v1/profiles',
     {
       config: { scope: 'read' },
       schema: {
+        operationId: 'listProfiles',
         summary: 'Profiles by account, state, status, role, plan, result and time of change',
         description:
           'In the order of ICCIDs; with changedAfter, in the order of changes, where a profile that changes while the ' +
@@ -64,10 +68,8 @@ export const profileListRoutes: FastifyPluginAsyncTypebox<ProfileListRoutesOptio
         profileStatus: normalWord(filter.profileStatus) ?? undefined,
         profileRole: normalWord(filter.profileRole) ?? undefined,
       }
-      const { rows, next, prev } = await listProfiles(db, cursors, wanted, accessOf(request).accounts, {
-        limit,
-        cursor,
-      })
+      const { accounts } = accessOf(request)
+      const { rows, next, prev } = await listProfiles(seenBy(accounts), cursors, wanted, accounts, { limit, cursor })
       if (answeredUnchanged(request, reply, entityTag([rows.map(profileTagParts), next, prev]))) return reply
       return { items: rows.map(profileView), next, prev }
     },

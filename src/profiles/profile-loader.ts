@@ -1,6 +1,5 @@
 import DataLoader from 'dataloader'
-import type { Kysely } from 'kysely'
-import type { Tables } from '../database/tables.ts'
+import type { SeenBy } from '../database/seen-by.ts'
 import type { Accounts } from '../operating/access.ts'
 import type { IdentifierKind } from '../thingspace/identifiers.ts'
 import { type FoundProfile, findDevices, findProfiles } from './find-profiles.ts'
@@ -17,14 +16,18 @@ const atOnce = 200
  * Those who ask for a device or a profile in the same turn of the event loop share a round trip: a flood of polls is a
  * few queries. Nothing is kept from one turn to the next. Only who sees the same accounts shares a query.
  */
-export function createProfileLoader(db: Kysely<Tables>): ProfileLoader {
+export function createProfileLoader(seenBy: SeenBy): ProfileLoader {
   const devices = new Map<string, DataLoader<string, FoundProfile[]>>()
   const profiles = new Map<string, DataLoader<string, FoundProfile | null>>()
   return {
     device: (kind, id, accounts) =>
-      loaderOf(devices, JSON.stringify([kind, accounts]), ids => findDevices(db, kind, ids, accounts)).load(id),
+      loaderOf(devices, JSON.stringify([kind, accounts]), ids =>
+        findDevices(seenBy(accounts), kind, ids, accounts),
+      ).load(id),
     profile: (iccid, accounts) =>
-      loaderOf(profiles, JSON.stringify(accounts), iccids => findProfiles(db, iccids, accounts)).load(iccid),
+      loaderOf(profiles, JSON.stringify(accounts), iccids => findProfiles(seenBy(accounts), iccids, accounts)).load(
+        iccid,
+      ),
   }
 }
 

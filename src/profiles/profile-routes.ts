@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import { ChangeView, changeView } from '../changes/change-view.ts'
-import type { Database } from '../database/pool.ts'
+import type { SeenBy } from '../database/seen-by.ts'
 import { accessOf } from '../operating/access.ts'
 import type { Cursors } from '../operating/cursor.ts'
 import { answeredUnchanged, entityTag } from '../operating/etag.ts'
@@ -15,7 +15,7 @@ import { createProfileLoader } from './profile-loader.ts'
 import { DeviceView, deviceView, ProfileView, profileTagParts, profileView } from './profile-view.ts'
 
 export interface ProfileRoutesOptions {
-  db: Database
+  seenBy: SeenBy
   cursors: Cursors
 }
 
@@ -24,14 +24,15 @@ const Params = Type.Object({ iccid: Id })
 const NoQuery = Type.Object({}, { additionalProperties: false })
 const errors = { 400: ErrorReply, 401: ErrorReply, 404: ErrorReply }
 
-export const profileRoutes: FastifyPluginAsyncTypebox<ProfileRoutesOptions> = async (app, { db, cursors }) => {
-  const loader = createProfileLoader(db)
+export const profileRoutes: FastifyPluginAsyncTypebox<ProfileRoutesOptions> = async (app, { seenBy, cursors }) => {
+  const loader = createProfileLoader(seenBy)
 
   app.get(
     '/v1/devices/:kind/:id',
     {
       config: { scope: 'read' },
       schema: {
+        operationId: 'getDevice',
         summary: 'All profiles of the device that an identifier names',
         tags: ['profiles'],
         params: Type.Object({
@@ -58,6 +59,7 @@ export const profileRoutes: FastifyPluginAsyncTypebox<ProfileRoutesOptions> = as
     {
       config: { scope: 'read' },
       schema: {
+        operationId: 'getProfile',
         summary: 'One profile, as it is or as it was known at a time',
         tags: ['profiles'],
         params: Params,
@@ -75,7 +77,7 @@ export const profileRoutes: FastifyPluginAsyncTypebox<ProfileRoutesOptions> = as
       const row =
         asOf === undefined
           ? await loader.profile(iccid, accounts)
-          : await findProfileAsOf(db, iccid, readTime('asOf', asOf), accounts)
+          : await findProfileAsOf(seenBy(accounts), iccid, readTime('asOf', asOf), accounts)
       if (row === null) throw new HttpError(404, 'not found')
       if (answeredUnchanged(request, reply, entityTag(profileTagParts(row)))) return reply
       return profileView(row)
@@ -87,6 +89,7 @@ export const profileRoutes: FastifyPluginAsyncTypebox<ProfileRoutesOptions> = as
     {
       config: { scope: 'read' },
       schema: {
+        operationId: 'listHistory',
         summary: 'Every change of a profile with its cause, newest first',
         tags: ['profiles'],
         params: Params,
@@ -96,10 +99,11 @@ export const profileRoutes: FastifyPluginAsyncTypebox<ProfileRoutesOptions> = as
     },
     async request => {
       const iccid = normalIdentifier('iccid', request.params.iccid)
-      const profile = await findProfile(db, iccid, accessOf(request).accounts)
+      const { accounts } = accessOf(request)
+      const profile = await findProfile(seenBy(accounts), iccid, accounts)
       if (profile === null) throw new HttpError(404, 'not found')
       const { rows, next, prev } = await findHistory(
-        db,
+        seenBy(accounts),
         cursors,
         { iccid, accountName: profile.account_name },
         request.query,

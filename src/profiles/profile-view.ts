@@ -6,6 +6,35 @@ import type { FoundProfile } from './find-profiles.ts'
 
 const Text = Maybe(Type.String())
 
+/** The identifiers are made up. */
+const profileExample = {
+  iccid: '89999000000000000015',
+  eid: '89001000000000000000000000000177',
+  imei: '001013000000010',
+  mdn: '5555550101',
+  msisdn: '15555550101',
+  accountName: '0000123456-00001',
+  state: 'ACTIVE',
+  profileStatus: 'ENABLE',
+  profileRole: 'LEAD',
+  servicePlan: 'EXAMPLE_PLAN',
+  addressUpdate: { status: 'EXECUTED_SUCCESS', code: '1', description: 'Line processed successfully' },
+  hasCredential: true,
+  flags: [],
+  lastResult: {
+    requestId: 'd1f08526-5443-4054-9a29-4456490ea9f8',
+    operation: 'activate',
+    result: 'succeeded',
+    faultCode: null,
+    faultMessage: null,
+    source: 'callback',
+  },
+  changedAt: '2026-11-23T18:47:00.000Z',
+  confirmedAt: '2026-11-23T18:47:00.000Z',
+  version: 1,
+}
+const deviceExample = { eid: profileExample.eid, imei: profileExample.imei, profiles: [profileExample] }
+
 /** One eSIM profile as the API shows it. States and roles are the carrier's words in upper case, known or not. */
 export const ProfileView = Type.Object(
   {
@@ -17,10 +46,12 @@ export const ProfileView = Type.Object(
     accountName: Type.String(),
     state: Text,
     profileStatus: Text,
-    profileRole: Maybe(Type.String({ description: 'LEAD: Verizon; LOCAL: a global carrier', examples: ['LEAD'] })),
+    profileRole: Maybe(
+      Type.String({ description: 'LEAD: Verizon; LOCAL: a global carrier [DOC]', examples: ['LEAD'] }),
+    ),
     servicePlan: Text,
     addressUpdate: Maybe(Type.Object({ status: Text, code: Text, description: Text })),
-    hasCredential: Type.Boolean(),
+    hasCredential: Type.Boolean({ description: 'a callback brought a deviceCredential: /credential shows it' }),
     flags: Type.Array(Type.String({ examples: ['iccid-check-digit'] })),
     lastResult: Type.Object({
       requestId: Type.String(),
@@ -32,15 +63,15 @@ export const ProfileView = Type.Object(
     }),
     changedAt: Time,
     confirmedAt: Time,
-    version: Type.Integer(),
+    version: Type.Integer({ description: 'grows with every change' }),
   },
-  { $id: 'Profile', title: 'Profile' },
+  { $id: 'Profile', title: 'Profile', examples: [profileExample] },
 )
 export type ProfileView = Static<typeof ProfileView>
 
 export const DeviceView = Type.Object(
   { eid: Text, imei: Text, profiles: Type.Array(ProfileView) },
-  { $id: 'Device', title: 'Device' },
+  { $id: 'Device', title: 'Device', examples: [deviceExample] },
 )
 export type DeviceView = Static<typeof DeviceView>
 

@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { v7 as uuidv7 } from 'uuid'
 import { type AddressList, isLoopback } from '../operating/address-list.ts'
-import { ErrorReply, HttpError } from '../operating/http-error.ts'
+import { HttpError, refused } from '../operating/http-error.ts'
 import type { Metrics } from '../operating/metrics.ts'
 import { callbackServices } from '../thingspace/callback-services.ts'
 import { readJsonMessage } from '../thingspace/json-message.ts'
@@ -29,10 +29,35 @@ export interface CallbackRouteOptions {
 
 const Params = Type.Object({ accountName: Type.String(), serviceName: Type.String() })
 
-const Accepted = Type.Object({
-  callbackId: Type.String({ description: 'of the stored callback; a repeated message has the id of the first one' }),
-  verdict: Type.Enum(['applied', 'unchanged', 'repeated', 'unmatched', 'other', 'quarantined']),
-})
+/** For who reads the documentation: the body itself is read by hand, as tolerantly as can be. */
+const Message = Type.Object(
+  {},
+  {
+    title: 'ThingSpaceCallback',
+    additionalProperties: true,
+    description: 'as the activate-profile page of Verizon shows it, by one example [DOC]; unknown fields are kept',
+    examples: [
+      {
+        username: 'listener-name',
+        password: 'listener-password',
+        requestId: 'd1f08526-5443-4054-9a29-4456490ea9f8',
+        deviceIds: [{ id: '89999000000000000015', kind: 'Iccid' }],
+        deviceResponse: { deviceProfileResponse: { state: 'ACTIVE', profileStatus: 'ENABLE', profileRole: 'LEAD' } },
+        status: 'SUCCESS',
+        callbackCount: 1,
+        maxCallbackThreshold: 4,
+      },
+    ],
+  },
+)
+
+const Accepted = Type.Object(
+  {
+    callbackId: Type.String({ description: 'of the stored callback; a repeated message has the id of the first one' }),
+    verdict: Type.Enum(['applied', 'unchanged', 'repeated', 'unmatched', 'other', 'quarantined']),
+  },
+  { title: 'Accepted', examples: [{ callbackId: '01a20a16-396c-7518-afb5-fed56c42cc40', verdict: 'applied' }] },
+)
 
 /**
  * `POST /callbacks/{accountName}/{serviceName}`: one message from ThingSpace. Checked in this order, the body unread
@@ -50,18 +75,23 @@ export const callbackRoute: FastifyPluginAsyncTypebox<CallbackRouteOptions> = as
     method: 'POST',
     url: '/callbacks/:accountName/:serviceName',
     bodyLimit: options.bodyLimit,
+    config: { described: { body: Message } },
     schema: {
+      operationId: 'receiveCallback',
       summary: 'Receive one ThingSpace callback',
-      description: 'The body is taken as JSON whatever the content type says. Credentials stand in the body.',
+      description:
+        'The body is taken as JSON whatever the content type says. User name and password of the listener stand in the ' +
+        'body in clear [DOC]. An answer other than 2xx is tried again 3 times, 5 minutes apart [QUOTE]; one more try after ' +
+        'about 1.5 seconds was seen [OBS]. A 200 means committed, whatever the verdict.',
       tags: ['callbacks'],
       params: Params,
       response: {
         200: Accepted,
-        400: ErrorReply,
-        403: ErrorReply,
-        413: ErrorReply,
-        415: ErrorReply,
-        503: ErrorReply,
+        400: refused('No JSON object: empty, an array, cut short, XML'),
+        403: refused('Address not allowed, unknown account or service, wrong or missing credentials: all answer alike'),
+        413: refused('Larger than CALLBACK_BODY_LIMIT'),
+        415: refused('Sent with a Content-Encoding'),
+        503: refused('It could not be stored now; send it again'),
       },
     },
     onRequest: async request => {

@@ -25,7 +25,28 @@ export const CallbackView = Type.Object(
     deviceIds: Type.Array(Type.Object({ kind: Type.String(), id: Type.String() })),
     body: Maybe(Type.Unsafe<JsonObject>({ type: 'object', additionalProperties: true })),
   },
-  { title: 'Callback' },
+  {
+    title: 'Callback',
+    examples: [
+      {
+        callbackId: '01a20a16-396c-7518-afb5-fed56c42cc40',
+        accountName: '0000123456-00001',
+        serviceName: 'CarrierService',
+        requestId: 'd1f08526-5443-4054-9a29-4456490ea9f8',
+        verdict: 'applied',
+        reason: null,
+        receivedAt: '2026-11-23T18:47:00.000Z',
+        lastSeenAt: '2026-11-23T18:47:00.000Z',
+        timesSeen: 1,
+        highestCallbackCount: 1,
+        result: 'succeeded',
+        faultCode: null,
+        faultMessage: null,
+        deviceIds: [{ kind: 'iccid', id: '89999000000000000015' }],
+        body: { requestId: 'd1f08526-5443-4054-9a29-4456490ea9f8', status: 'SUCCESS', callbackCount: 1 },
+      },
+    ],
+  },
 )
 export type CallbackView = Static<typeof CallbackView>
 

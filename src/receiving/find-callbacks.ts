@@ -87,10 +87,11 @@ async function findPart<Row extends WalkedCallback>(
     return findInGroups<Row>(db, { table: 'callbacks', groups, where: since, keyOf, show }, limit, part)
   }
   const { rows } = await sql<Row>`
-    with found as materialized (
-      select t.received_at, t.id, false as more from callbacks t
-      where t.activation_id = any(array(select a.id from activations a where a.request_id = ${requestId}))
-        and ${matching} and ${since} and ${beyond(part)}
+    with named as materialized (
+      select * from callbacks
+      where activation_id = any(array(select a.id from activations a where a.request_id = ${requestId}))
+    ), found as materialized (
+      select t.received_at, t.id, false as more from named t where ${matching} and ${since} and ${beyond(part)}
       order by ${orderBy(part)} limit ${limit}
     )
     ${show} order by ${orderBy(part)}`.execute(db)

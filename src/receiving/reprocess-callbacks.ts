@@ -9,6 +9,7 @@ import { saveWorkingSet } from '../correlation/save-working-set.ts'
 import type { ActivationState, WorkingSet } from '../correlation/working-set.ts'
 import type { Database } from '../database/pool.ts'
 import { refusalOf } from '../database/refusal.ts'
+import type { SeenBy } from '../database/seen-by.ts'
 import type { CallbacksTable, Tables } from '../database/tables.ts'
 import { inTransaction } from '../database/transaction.ts'
 import type { Accounts } from '../operating/access.ts'
@@ -36,7 +37,7 @@ const atOnce = 100
  * transaction of its own: one that still can't be applied stays as it is, and stops nobody.
  */
 export async function reprocessCallbacks(
-  db: Database,
+  { db, seenBy }: { db: Database; seenBy: SeenBy },
   keys: Keys,
   filter: CallbackFilter & { id?: string | undefined },
   accounts: Accounts,
@@ -47,8 +48,8 @@ export async function reprocessCallbacks(
   for (;;) {
     const rows: WalkedCallback[] =
       filter.id === undefined
-        ? await walkCallbacks(db, filter, accounts, behind, atOnce)
-        : await findCallback(db, filter.id, accounts).then(one => (one === null ? [] : [one]))
+        ? await walkCallbacks(seenBy(accounts), filter, accounts, behind, atOnce)
+        : await findCallback(seenBy(accounts), filter.id, accounts).then(one => (one === null ? [] : [one]))
     for (const row of rows) {
       outcome.matched += 1
       if (dryRun || !open.includes(row.verdict)) continue

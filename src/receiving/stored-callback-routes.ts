@@ -3,6 +3,7 @@ import { sql } from 'kysely'
 import Type from 'typebox'
 import { findActivation } from '../activations/find-activation.ts'
 import type { Database } from '../database/pool.ts'
+import type { SeenBy } from '../database/seen-by.ts'
 import { accessOf } from '../operating/access.ts'
 import type { Cursors } from '../operating/cursor.ts'
 import { answeredUnchanged, entityTag } from '../operating/etag.ts'
@@ -16,6 +17,7 @@ import { storedMessage } from './stored-message.ts'
 
 export interface StoredCallbackRoutesOptions {
   db: Database
+  seenBy: SeenBy
   cursors: Cursors
   keys: () => Keys | null
 }
@@ -38,17 +40,21 @@ const Reprocessed = Type.Object(
     verdicts: Type.Record(Type.String(), Type.Integer()),
     dryRun: Type.Boolean(),
   },
-  { title: 'Reprocessed' },
+  {
+    title: 'Reprocessed',
+    examples: [{ matched: 12, reprocessed: 12, verdicts: { applied: 10, other: 2 }, dryRun: false }],
+  },
 )
 
 export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoutesOptions> = async (app, options) => {
-  const { db, cursors } = options
+  const { db, seenBy, cursors } = options
 
   app.get(
     '/v1/callbacks',
     {
       config: { scope: 'read' },
       schema: {
+        operationId: 'listCallbacks',
         summary: 'Stored callbacks, newest first',
         tags: ['callbacks'],
         querystring: Type.Object({ ...filters, ...pageQuery }, { additionalProperties: false }),
@@ -57,7 +63,8 @@ export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoute
     },
     async (request, reply) => {
       const { limit, cursor, ...filter } = request.query
-      const page = await findCallbacks(db, cursors, filter, accessOf(request).accounts, { limit, cursor })
+      const { accounts } = accessOf(request)
+      const page = await findCallbacks(seenBy(accounts), cursors, filter, accounts, { limit, cursor })
       if (answeredUnchanged(request, reply, entityTag([page.rows.map(callbackTagParts), page.next, page.prev])))
         return reply
       return { items: page.rows.map(callbackView), next: page.next, prev: page.prev }
@@ -69,6 +76,7 @@ export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoute
     {
       config: { scope: 'read' },
       schema: {
+        operationId: 'listCallbacksOfActivation',
         summary: 'The callbacks of an activation, newest first: those of other kinds too',
         tags: ['callbacks'],
         params: Type.Object({ requestId: Type.String({ pattern: '^[A-Za-z0-9-]{3,64}$' }) }),
@@ -79,10 +87,10 @@ export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoute
     async (request, reply) => {
       const { requestId } = request.params
       const { accounts } = accessOf(request)
-      const activation = await findActivation(db, requestId, accounts)
+      const activation = await findActivation(seenBy(accounts), requestId, accounts)
       if (activation === null) throw new HttpError(404, 'not found')
       const filter = { requestId, accountName: activation.account_name }
-      const page = await findCallbacks(db, cursors, filter, accounts, request.query)
+      const page = await findCallbacks(seenBy(accounts), cursors, filter, accounts, request.query)
       if (answeredUnchanged(request, reply, entityTag([page.rows.map(callbackTagParts), page.next, page.prev])))
         return reply
       return { items: page.rows.map(callbackView), next: page.next, prev: page.prev }
@@ -94,6 +102,7 @@ export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoute
     {
       config: { scope: 'read' },
       schema: {
+        operationId: 'getCallback',
         summary: 'One stored callback',
         tags: ['callbacks'],
         params: Params,
@@ -102,7 +111,8 @@ export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoute
       },
     },
     async request => {
-      const found = await findCallback(db, request.params.id, accessOf(request).accounts)
+      const { accounts } = accessOf(request)
+      const found = await findCallback(seenBy(accounts), request.params.id, accounts)
       if (found === null) throw new HttpError(404, 'not found')
       return callbackView(found)
     },
@@ -113,19 +123,24 @@ export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoute
     {
       config: { scope: 'credentials' },
       schema: {
+        operationId: 'getCallbackBytes',
         summary: 'The message as it came, secrets in clear; of a quarantined one byte for byte',
         description: 'Every look leaves a row in the audit. Listener credentials are only in quarantined messages.',
         tags: ['callbacks'],
         params: Params,
         querystring: NoQuery,
-        response: errors,
+        response: {
+          200: { description: 'the bytes', content: { 'application/octet-stream': { schema: Type.String() } } },
+          ...errors,
+        },
       },
     },
     async (request, reply) => {
       const { id } = request.params
       const access = accessOf(request)
-      const found = await findCallback(db, id, access.accounts)
-      const row = await db.selectFrom('callbacks').selectAll().where('id', '=', id).executeTakeFirst()
+      const mine = seenBy(access.accounts)
+      const found = await findCallback(mine, id, access.accounts)
+      const row = await mine.selectFrom('callbacks').selectAll().where('id', '=', id).executeTakeFirst()
       if (found === null || row === undefined) throw new HttpError(404, 'not found')
       const bytes = storedMessage(row, keysOr503(options).sealer)
       await sql`
@@ -141,6 +156,7 @@ export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoute
     {
       config: { scope: 'operate' },
       schema: {
+        operationId: 'reprocessCallback',
         summary: 'Read one callback again, with the code of today',
         tags: ['callbacks'],
         params: Params,
@@ -151,7 +167,7 @@ export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoute
     async request => {
       const { id } = request.params
       const { accounts } = accessOf(request)
-      const outcome = await reprocessCallbacks(db, keysOr503(options), { id }, accounts, false)
+      const outcome = await reprocessCallbacks({ db, seenBy }, keysOr503(options), { id }, accounts, false)
       if (outcome.matched === 0) throw new HttpError(404, 'not found')
       return outcome
     },
@@ -162,6 +178,7 @@ export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoute
     {
       config: { scope: 'operate' },
       schema: {
+        operationId: 'reprocessCallbacks',
         summary: 'Read again all callbacks that the filter matches: quarantined, other and unmatched ones',
         tags: ['callbacks'],
         querystring: NoQuery,
@@ -174,7 +191,7 @@ export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoute
     },
     async request => {
       const { dryRun = false, ...filter } = request.body
-      return reprocessCallbacks(db, keysOr503(options), filter, accessOf(request).accounts, dryRun)
+      return reprocessCallbacks({ db, seenBy }, keysOr503(options), filter, accessOf(request).accounts, dryRun)
     },
   )
 }

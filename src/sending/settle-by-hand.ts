@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { ExpectWithin } from '../config.ts'
 import type { Database } from '../database/pool.ts'
+import type { SeenBy } from '../database/seen-by.ts'
 import { inTransaction } from '../database/transaction.ts'
 import { type Accounts, maySee } from '../operating/access.ts'
 import { HttpError } from '../operating/http-error.ts'
@@ -10,13 +11,13 @@ import { lockSubmission, markRefused } from './submission.ts'
 
 /** Settles an unknown submission as a person says: taken under this requestId, or (null) not taken. Its account. */
 export async function settleByHand(
-  { db, expectWithin }: { db: Database; expectWithin: ExpectWithin },
+  { db, seenBy, expectWithin }: { db: Database; seenBy: SeenBy; expectWithin: ExpectWithin },
   name: string,
   accounts: Accounts,
   requestId: string | null,
 ): Promise<string> {
   const { rows } = await sql<{ id: string; accountName: string }>`
-    select id, account_name as "accountName" from submissions where name = ${name}`.execute(db)
+    select id, account_name as "accountName" from submissions where name = ${name}`.execute(seenBy(accounts))
   const [found] = rows
   if (found === undefined || !maySee(accounts, found.accountName)) throw new HttpError(404, 'not found')
   await inTransaction(db, async trx => {

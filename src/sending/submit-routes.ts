@@ -6,8 +6,9 @@ import { ActivationView, activationView } from '../activations/activation-view.t
 import { findActivation } from '../activations/find-activation.ts'
 import type { ExpectWithin } from '../config.ts'
 import type { Database } from '../database/pool.ts'
+import type { SeenBy } from '../database/seen-by.ts'
 import { accessOf, maySee } from '../operating/access.ts'
-import { ErrorReply, HttpError } from '../operating/http-error.ts'
+import { ErrorReply, HttpError, refused } from '../operating/http-error.ts'
 import type { ThingSpaceClient } from '../thingspace/client.ts'
 import { problemOf } from './check-request.ts'
 import { settleByHand } from './settle-by-hand.ts'
@@ -15,6 +16,7 @@ import { submitActivation } from './submit-activation.ts'
 
 export interface SubmitRoutesOptions {
   db: Database
+  seenBy: SeenBy
   expectWithin: ExpectWithin
   /** null: no credentials for ThingSpace are configured. */
   client: ThingSpaceClient | null
@@ -46,14 +48,23 @@ export const submitRoutes: FastifyPluginAsyncTypebox<SubmitRoutesOptions> = asyn
       config: { scope: 'activate' },
       bodyLimit,
       schema: {
+        operationId: 'submitActivation',
         summary: 'Send an activation to ThingSpace, and record it',
         description:
-          "Answered when ThingSpace has taken it, with its requestId; its refusal is answered in its own words. When its answer does not come, the status is `unknown`: then it is never sent again by itself, and gets its requestId from the first callbacks. The carrier's pace is kept: up to 30 seconds are waited for it, then 429.",
+          "Answered when ThingSpace has taken it, with its requestId; its refusal is answered in its own words. When its answer does not come, the status is `unknown`: then it is never sent again by itself, and gets its requestId from the first callbacks. The carrier's pace of 100 requests a minute is kept: up to 30 seconds are waited for it, then 429.",
         tags: ['activations'],
         querystring: NoQuery,
         headers: Headers,
         body: ActivationRequest,
-        response: { 202: ActivationView, ...errors, 429: ErrorReply, 502: ErrorReply },
+        response: {
+          202: ActivationView,
+          ...errors,
+          400: refused('The request is not as described, or ThingSpace refuses it in its own words'),
+          409: refused('Another request was sent with this Idempotency-Key'),
+          429: refused("The token asked too much, or the carrier's pace would have one wait for too long"),
+          502: refused('ThingSpace refuses us, not the request; nothing was recorded'),
+          503: refused('Nothing was sent; ask again after Retry-After seconds'),
+        },
       },
     },
     async (request, reply) => {
@@ -80,6 +91,7 @@ export const submitRoutes: FastifyPluginAsyncTypebox<SubmitRoutesOptions> = asyn
     {
       config: { scope: 'operate' },
       schema: {
+        operationId: 'settleActivation',
         summary: 'Say what became of an activation whose outcome is unknown',
         description: 'For a person who has looked it up: under which requestId ThingSpace took it, or that it did not.',
         tags: ['activations'],

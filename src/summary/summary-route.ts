@@ -1,13 +1,13 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type, { type Static } from 'typebox'
-import type { Database } from '../database/pool.ts'
+import type { SeenBy } from '../database/seen-by.ts'
 import { accessOf } from '../operating/access.ts'
 import { ErrorReply } from '../operating/http-error.ts'
 import { Maybe, Time } from '../operating/schemas.ts'
 import { findSummary } from './find-summary.ts'
 
 export interface SummaryRouteOptions {
-  db: Database
+  seenBy: SeenBy
 }
 
 const Count = Type.Integer({ minimum: 0 })
@@ -49,12 +49,13 @@ export const SummaryView = Type.Object(
 )
 export type SummaryView = Static<typeof SummaryView>
 
-export const summaryRoute: FastifyPluginAsyncTypebox<SummaryRouteOptions> = async (app, { db }) => {
+export const summaryRoute: FastifyPluginAsyncTypebox<SummaryRouteOptions> = async (app, { seenBy }) => {
   app.get(
     '/v1/summary',
     {
       config: { scope: 'read' },
       schema: {
+        operationId: 'getSummary',
         summary: 'Everything that a dashboard shows first, of all accounts of the token',
         description: 'From counts that are kept: costs the same however much is stored.',
         tags: ['summary'],
@@ -63,7 +64,8 @@ export const summaryRoute: FastifyPluginAsyncTypebox<SummaryRouteOptions> = asyn
       },
     },
     async request => {
-      const found = await findSummary(db, accessOf(request).accounts)
+      const { accounts } = accessOf(request)
+      const found = await findSummary(seenBy(accounts), accounts)
       return {
         profiles: found.profiles,
         activations: { ...counted(activationStates, found.activations), overdue: found.activations.overdue ?? 0 },

@@ -11,7 +11,7 @@ t.test('a flood of polls of single devices is a few queries, and each gets its o
   const devices = Array.from({ length: 20 }, (_, n) => device(n))
   await Promise.all(devices.map((ids, n) => service.callback(makeCallback({ requestId: `request-${n}`, ...ids }))))
   const { db, cost } = watchQueries(t, service.databaseUrl)
-  const loader = createProfileLoader(db)
+  const loader = createProfileLoader(() => db)
 
   const { queries } = await cost(async () => {
     const polls = Array.from({ length: 300 }, async (_, n) => {

@@ -1,0 +1,32 @@
+import fastifyRateLimit from '@fastify/rate-limit'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { accessOf, everything } from './access.ts'
+import { HttpError } from './http-error.ts'
+import type { RateLimits } from './read-rate-limits.ts'
+
+/**
+ * Limits what one token may ask of this process in a minute. A request counts when it begins: one that waits for a
+ * change counts once however long it waits, and so does a stream. What is not guarded by a token is not counted, nor
+ * are metrics, nor the try-out mode. Runs after the guard.
+ */
+export async function limitAsking(app: FastifyInstance, limits: RateLimits): Promise<void> {
+  const limitOf = (request: FastifyRequest) => {
+    const own = limits.byToken[accessOf(request).name]
+    return own === undefined ? limits.default : own
+  }
+  await app.register(fastifyRateLimit, {
+    global: false,
+    enableDraftSpec: true,
+    timeWindow: 60_000,
+    max: request => limitOf(request) ?? 0,
+    keyGenerator: request => accessOf(request).name,
+    errorResponseBuilder: () => new HttpError(429, 'this token asked too much; ask again after Retry-After seconds'),
+  })
+  const count = app.rateLimit()
+  app.addHook('onRequest', async function (request, reply) {
+    const { scope } = request.routeOptions.config
+    if (scope === undefined || scope === 'metrics') return
+    if (accessOf(request) === everything || limitOf(request) === null) return
+    await count.call(this, request, reply)
+  })
+}

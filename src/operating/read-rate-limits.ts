@@ -1,0 +1,24 @@
+/** Requests a minute; null is without end. */
+export interface RateLimits {
+  default: number | null
+  byToken: { [name: string]: number | null }
+}
+
+/** `60000`, or `60000,dashboard=600000,nightly=off` to give a token its own. Throws for anything else. */
+export function readRateLimits(text: string): RateLimits {
+  const limits: RateLimits = { default: null, byToken: {} }
+  for (const item of text.split(',')) {
+    const [, name, value = ''] = /^(?:([^=]*)=)?(.*)$/.exec(item.trim()) ?? []
+    const limit = readLimit(value.trim())
+    if (name === undefined) limits.default = limit
+    else limits.byToken[name.trim()] = limit
+  }
+  return limits
+}
+
+function readLimit(text: string): number | null {
+  if (text === 'off') return null
+  if (!/^[1-9]\d{0,8}$/.test(text))
+    throw new Error('requests a minute, such as 60000 or 60000,dashboard=600000, or off')
+  return Number(text)
+}

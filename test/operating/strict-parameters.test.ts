@@ -1,0 +1,61 @@
+import t from 'tap'
+import { device } from '../fixtures/make-callback.ts'
+import { account, type Row, startTestService } from '../fixtures/service.ts'
+
+t.test('a parameter that is not as described is refused by name, at every route', async t => {
+  const service = await startTestService(t)
+  const { paths } = (await service.get('/openapi.json')).body
+  let asked = 0
+  for (const [path, methods] of Object.entries(paths as Row)) {
+    const parameters: Row[] = (methods as Row).get?.parameters ?? []
+    if (!path.startsWith('/v1/') || path.endsWith('/stream')) continue
+    const at = path.replaceAll(/\{(\w+)\}/g, (_, name) => (name === 'kind' ? 'eid' : name === 'id' ? 'x' : 'abc'))
+    const refused = async (url: string, name: string) => {
+      const { status, body } = await service.get(url)
+      t.match(
+        { status, body },
+        { status: 400, body: { errorCode: '400', errorMessage: new RegExp(`\\b${name}\\b`) } },
+        url,
+      )
+      asked += 1
+    }
+    for (const { in: place, name, schema } of parameters) {
+      if (place === 'path') await refused(path.replace(`{${name}}`, 'a%00b').replaceAll(/\{\w+\}/g, 'eid'), name)
+      if (place !== 'query' || /\{id\}/.test(path)) continue
+      await refused(`${at}?${name}=a%00b`, name)
+      if (schema.type === 'integer') {
+        for (const wrong of ['true', '1.5', '', '%201', '1e2', '0x1', 'null', '-1', `1&${name}=2`])
+          await refused(`${at}?${name}=${wrong}`, name)
+      }
+      if (schema.type === 'boolean') {
+        for (const wrong of ['1', '0', 'TRUE', '', 'yes']) await refused(`${at}?${name}=${wrong}`, name)
+      }
+    }
+    if ((methods as Row).get !== undefined && !/\{id\}/.test(path)) await refused(`${at}?unknown=1`, 'unknown')
+  }
+  t.ok(asked > 80, `${asked} asked`)
+})
+
+t.test('a body with a character that no text may hold is refused, and nothing of it is kept', async t => {
+  const service = await startTestService(t)
+  const devices = [{ deviceIds: [{ kind: 'iccid', id: device(1).iccid }] }]
+  const wrong: [string, string, object][] = [
+    ['PUT', '/v1/activations/request-1', { accountName: 'a\u0000b', devices }],
+    ['PUT', '/v1/activations/request-1', { accountName: account, servicePlan: '\u0000', devices }],
+    [
+      'PUT',
+      '/v1/activations/request-1',
+      { accountName: account, devices: [{ deviceIds: [{ kind: 'eid', id: '1\u00002' }] }] },
+    ],
+    ['POST', '/v1/callbacks/reprocess', { accountName: 'a\u0000b' }],
+    ['POST', '/v1/callbacks/reprocess', { requestId: '\u0000', dryRun: true }],
+  ]
+  for (const [method, path, body] of wrong) {
+    const answer = await service.call(method, path, { body })
+    t.match(answer, { status: 400, body: { errorCode: '400', errorMessage: /U\+0000/ } }, JSON.stringify(body))
+  }
+  t.strictSame((await service.get('/v1/activations')).body.items, [])
+  t.match(await service.call('PUT', '/v1/activations/request-1', { body: { accountName: account, devices } }), {
+    status: 201,
+  })
+})

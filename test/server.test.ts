@@ -2,7 +2,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import t from 'tap'
-import { createTestDatabase } from './fixtures/database.ts'
+import { createEmptyDatabase } from './fixtures/database.ts'
 import { device, makeCallback } from './fixtures/make-callback.ts'
 import { failToStart, startServerProcess } from './fixtures/server-process.ts'
 import { account, send } from './fixtures/service.ts'
@@ -29,7 +29,7 @@ t.test('with nothing configured it starts, keeps what came through a kill, and l
 })
 
 t.test('SIGTERM finishes the callbacks that are under way, and exits 0', async t => {
-  const server = await startServerProcess(t, { DATABASE_URL: await createTestDatabase(t), SEAL_KEY: sealKey })
+  const server = await startServerProcess(t, { DATABASE_URL: await createEmptyDatabase(t), SEAL_KEY: sealKey })
   const callbacks = Array.from({ length: 100 }, (_, n) =>
     send(`${server.url}/callbacks/${account}/CarrierService`, 'POST', {
       body: makeCallback({ requestId: `under-way-${n}`, ...device(n) }),
@@ -60,7 +60,7 @@ t.test('it says what is missing, all at once, and does not start', async t => {
 })
 
 t.test('a port that is taken is told, and nothing is left behind', async t => {
-  const env = { DATABASE_URL: await createTestDatabase(t), SEAL_KEY: sealKey }
+  const env = { DATABASE_URL: await createEmptyDatabase(t), SEAL_KEY: sealKey }
   const server = await startServerProcess(t, env)
   t.match(await failToStart({ ...env, PORT: new URL(server.url).port }), { code: 1, output: /EADDRINUSE/ })
 })

@@ -3,13 +3,18 @@ import os from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { startEmbeddedPostgres } from '../../src/database/embedded.ts'
+import { measureBulk, record } from './bulk.ts'
+import { measureFeed } from './feed.ts'
+import type { LoadResult } from './load.ts'
 import { measureReading } from './micro.ts'
-import { type Contestant, sendLoad, startContestant, startService } from './processes.ts'
+import { ask, type Contestant, sendLoad, startContestant, startService, token } from './processes.ts'
+import { deviceQuestions, listQuestions, lookupQuestions, unchangedQuestions } from './questions.ts'
+import { machine, measuredRow, type Report, type Row, write } from './report.ts'
 
 /*
  * npm run bench: how fast a callback is acknowledged after a durable commit, beside bare Fastify (the ceiling) and
- * the obvious receiver (one transaction per callback), on one machine in one run. Quote the ratios, not the figures:
- * they hold where the absolute ones don't.
+ * the obvious receiver (one transaction per callback), on one machine in one run; then kinds of callbacks, a bulk
+ * activation, questions, and the feed. Quote the ratios, not the figures: they hold where the absolute ones don't.
  */
 const { values } = parseArgs({
   options: {
@@ -22,46 +27,36 @@ const { values } = parseArgs({
 const seconds = Number(values.seconds)
 const rounds = Number(values.rounds)
 
-interface Row {
-  connections: number
-  name: string
-  perSecond: number[]
-  p50: number[]
-  p99: number[]
-  failed: number
-}
-
 const dataDir = await mkdtemp(path.join(os.tmpdir(), 'bench-'))
 await chmod(dataDir, 0o711)
 const postgres = await startEmbeddedPostgres({ dataDir, log: () => undefined })
 const contestants: Contestant[] = []
 try {
-  contestants.push(await startContestant('bare Fastify', 'bare-server.ts'))
-  contestants.push(await startService(postgres.url))
-  contestants.push(
-    await startContestant('one transaction per callback', 'plain-server.ts', { DATABASE_URL: postgres.url }),
-  )
-  for (const contestant of contestants) await measure(contestant, 16, 'warm-up', 2)
+  const bare = await startContestant('bare Fastify', 'bare-server.ts')
+  const service = await startService(postgres.url)
+  const plain = await startContestant('one transaction per callback', 'plain-server.ts', { DATABASE_URL: postgres.url })
+  contestants.push(bare, service, plain)
+  for (const contestant of contestants) await callbacks(contestant, 16, 'warm-up', 2)
 
-  const rows: Row[] = []
-  for (const connections of values.connections.split(',').map(Number)) {
-    const group = contestants.map(
-      ({ name }): Row => ({ connections, name, perSecond: [], p50: [], p99: [], failed: 0 }),
-    )
-    for (let round = 0; round < rounds; round += 1) {
-      for (const [at, contestant] of contestants.entries()) {
-        const result = await measure(contestant, connections, `${round}-${connections}`, seconds)
-        const row = group[at] as Row
-        row.perSecond.push(result.perSecond)
-        row.p50.push(result.p50)
-        row.p99.push(result.p99)
-        row.failed += result.failed
-      }
-    }
-    rows.push(...group)
+  const report: Report = {
+    machine: machine(),
+    seconds,
+    rounds,
+    acknowledged: await inTurn(
+      values.connections.split(',').map(connections => `${connections} connections`),
+      contestants,
+      (contestant, group, round) => callbacks(contestant, Number.parseInt(group, 10), `${round}-${group}`, seconds),
+    ),
+    kinds: await kindsOfCallbacks(bare, service),
+    bulk: await repeated(n => measureBulk(service, `bulk${n}`)),
+    questions: await questions(bare, service),
+    feedMs: await measureFeed(service, 200),
+    micro: [
+      ...measureReading(),
+      { name: 'Fastify receives it (processor time)', microseconds: await receivingCost(bare) },
+    ],
   }
-  const receiving = await receivingCost(contestants[0] as Contestant)
-  report(rows, [...measureReading(), { name: 'Fastify receives it (processor time)', microseconds: receiving }])
+  write(report, values.json)
 } finally {
   for (const contestant of contestants) contestant.stop()
   await new Promise(resolve => setTimeout(resolve, 1_000))
@@ -69,51 +64,83 @@ try {
   await rm(dataDir, { recursive: true, force: true })
 }
 
-function measure({ name, url }: Contestant, connections: number, run: string, time: number) {
-  const label = `${name.replace(/\W+/g, '')}-${run}`
-  return sendLoad({ url, connections, seconds: time, run: label, perRequest: 1, repeats: 0 })
+/** Each of a group in turn, round after round; the first one of a group is what its others are compared with. */
+async function inTurn<T extends { name: string }>(
+  groups: readonly string[],
+  compared: readonly T[],
+  measure: (one: T, group: string, round: number) => Promise<LoadResult>,
+): Promise<Row[]> {
+  const rows: Row[] = []
+  for (const group of groups) {
+    const results = new Map<string, LoadResult[]>(compared.map(({ name }) => [name, []]))
+    for (let round = 0; round < rounds; round += 1) {
+      for (const one of compared) results.get(one.name)?.push(await measure(one, group, round))
+    }
+    rows.push(...[...results].map(([name, measured]) => measuredRow(group, name, measured)))
+  }
+  return rows
+}
+
+function callbacks({ name, url }: Contestant, connections: number, run: string, time: number, repeats = 0) {
+  const label = `${name}-${run}`.replace(/\W+/g, '')
+  return sendLoad({ url, connections, seconds: time, run: label, perRequest: 1, repeats })
+}
+
+/** What a callback is decides what it costs: repeats, those of recorded activations, those of one bulk activation. */
+function kindsOfCallbacks(bare: Contestant, service: Contestant): Promise<Row[]> {
+  const targets = { 'of activations of 1,000': 1_000, 'of one bulk activation': 10_000 }
+  const kinds = [
+    { name: 'bare Fastify', send: (run: string) => callbacks(bare, 64, run, seconds) },
+    { name: '30 % repeats', send: (run: string) => callbacks(service, 64, run, seconds, 30) },
+    ...Object.entries(targets).map(([name, perRequest]) => ({
+      name,
+      send: async (run: string) => {
+        const label = `${name}-${run}`.replace(/\W+/g, '')
+        for (let first = 0; first < 10_000; first += perRequest) {
+          await record(service, `${label}-${first / perRequest}`, first + 1, perRequest)
+        }
+        return sendLoad({
+          url: service.url,
+          connections: 64,
+          seconds,
+          amount: 10_000,
+          run: label,
+          perRequest,
+          repeats: 0,
+        })
+      },
+    })),
+  ]
+  return inTurn(['64 connections'], kinds, ({ send }, _group, round) => send(`kind${round}`))
+}
+
+async function questions(bare: Contestant, service: Contestant): Promise<Row[]> {
+  const group = (
+    name: string,
+    questionsOf: (contestant: Contestant) => Promise<Parameters<typeof ask>[0]['questions']>,
+  ) =>
+    inTurn([name], [bare, service], async contestant =>
+      ask({ url: contestant.url, token, connections: 64, seconds, questions: await questionsOf(contestant) }),
+    )
+  const alone = (name: string, asked: Parameters<typeof ask>[0]['questions']) =>
+    inTurn([name], [service], ({ url }) => ask({ url, token, connections: 16, seconds, questions: asked }))
+  return [
+    ...(await group('single device, 64 connections', async () => deviceQuestions())),
+    ...(await group('the same, answered with 304', unchangedQuestions)),
+    ...(await alone('a page of 100 profiles, 16 connections', listQuestions)),
+    ...(await alone('look-up of 1,000 ids, 16 connections', lookupQuestions)),
+  ]
+}
+
+async function repeated<T>(measure: (n: number) => Promise<T>): Promise<T[]> {
+  const measured: T[] = []
+  for (let n = 0; n < rounds; n += 1) measured.push(await measure(n))
+  return measured
 }
 
 /** Microseconds of processor time that bare Fastify needs to receive one callback of 1.3 kB. */
 async function receivingCost(bare: Contestant): Promise<number> {
   const before = (await bare.cpu?.()) ?? Number.NaN
-  const { ok } = await measure(bare, 64, 'cost', seconds)
+  const { ok } = await callbacks(bare, 64, 'cost', seconds)
   return (((await bare.cpu?.()) ?? Number.NaN) - before) / ok
-}
-
-function report(rows: readonly Row[], micro: readonly { name: string; microseconds: number }[]): void {
-  if (values.json) {
-    process.stdout.write(`${JSON.stringify({ machine: machine(), seconds, rounds, rows, micro }, null, 2)}\n`)
-    return
-  }
-  const lines = [
-    `Machine: ${machine()}. ${rounds} rounds of ${seconds} s each, in turn; distinct callbacks of 1.3 kB.`,
-    '',
-    '| connections | server | acknowledged/s, median (min to max) | of bare Fastify | p50 ms | p99 ms | failed |',
-    '|---|---|---|---|---|---|---|',
-    ...rows.map(row => {
-      const bare = rows.find(other => other.connections === row.connections) as Row
-      const ratios = row.perSecond.map((value, at) => value / (bare.perSecond[at] ?? Number.NaN))
-      return `| ${row.connections} | ${row.name} | ${spread(row.perSecond, 0)} | ${spread(ratios, 3)} | ${middle(row.p50)} | ${middle(row.p99)} | ${row.failed} |`
-    }),
-    '',
-    '| one callback of 1.3 kB | microseconds |',
-    '|---|---|',
-    ...micro.map(({ name, microseconds }) => `| ${name} | ${microseconds.toFixed(1)} |`),
-  ]
-  process.stdout.write(`${lines.join('\n')}\n`)
-}
-
-function spread(values: readonly number[], digits: number): string {
-  const [low, high] = [Math.min(...values), Math.max(...values)]
-  return `${middle(values).toFixed(digits)} (${low.toFixed(digits)} to ${high.toFixed(digits)})`
-}
-
-function middle(values: readonly number[]): number {
-  return values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? Number.NaN
-}
-
-function machine(): string {
-  const [cpu] = os.cpus()
-  return `${os.availableParallelism()} × ${cpu?.model ?? 'processor'}, ${Math.round(os.totalmem() / 2 ** 30)} GiB, Node ${process.version}`
 }

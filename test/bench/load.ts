@@ -64,14 +64,24 @@ async function load(order: LoadOrder): Promise<LoadResult> {
 function bodies({ run, perRequest, repeats }: LoadOrder): () => string {
   const marks = { requestId: '~request~', iccid: '~iccid~', eid: '~eid~', imei: '~imei~' }
   const credentials = { username: 'listener-acct1', password: 'LISTENER-PASSWORD-PLACEHOLDER' }
-  const parts = JSON.stringify({ ...makeCallback({ ...marks, ...credentials }), padding: 'x'.repeat(250) }).split('~')
+  const parts = JSON.stringify({ ...makeCallback({ ...marks, ...credentials }), padding: 'x'.repeat(250) })
+    .replaceAll('5555550101', '~mdn~')
+    .split('~')
   let n = 0
   let last = ''
   return () => {
     n += 1
     if (last !== '' && n % 100 < repeats) return last
-    const ids: Record<string, string> = { request: `${run}-${Math.floor((n - 1) / perRequest)}`, ...device(n) }
+    const ids: Record<string, string> = {
+      request: `${run}-${Math.floor((n - 1) / perRequest)}`,
+      mdn: mdnOf(n),
+      ...device(n),
+    }
     last = parts.map((part, at) => (at % 2 === 1 ? ids[part] : part)).join('')
     return last
   }
+}
+
+function mdnOf(n: number): string {
+  return String(5_550_000_000 + n)
 }

@@ -1,10 +1,15 @@
 import { type ChildProcess, fork } from 'node:child_process'
+import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import path from 'node:path'
+import type { AskOrder } from './ask.ts'
 import type { LoadOrder, LoadResult } from './load.ts'
 
 const folder = import.meta.dirname
 const server = path.join(folder, '..', '..', 'src', 'server.ts')
+
+/** Of the one who asks. */
+export const token = 'token-of-the-bench'
 
 export interface Contestant {
   name: string
@@ -38,7 +43,8 @@ export async function startService(databaseUrl: string): Promise<Contestant> {
       THINGSPACE_ACCOUNT: '0000123456-00001',
       CALLBACK_USERNAME: 'listener-acct1',
       CALLBACK_PASSWORD: 'LISTENER-PASSWORD-PLACEHOLDER',
-      API_TOKENS: `bench:read,activate:*:${'0'.repeat(64)}`,
+      API_TOKENS: `bench:read,activate:*:${createHash('sha256').update(token).digest('hex')}`,
+      RATE_LIMIT: '100000000',
     },
   })
   return { name: 'service', url: await listeningAt(child), stop: () => child.kill('SIGTERM') }
@@ -60,8 +66,17 @@ function listeningAt(child: ChildProcess): Promise<string> {
 }
 
 /** Sends callbacks from a process of its own. */
-export async function sendLoad(order: LoadOrder): Promise<LoadResult> {
-  const child = fork(path.join(folder, 'load.ts'))
+export function sendLoad(order: LoadOrder): Promise<LoadResult> {
+  return sendTo('load.ts', order)
+}
+
+/** Asks from a process of its own. */
+export function ask(order: AskOrder): Promise<LoadResult> {
+  return sendTo('ask.ts', order)
+}
+
+async function sendTo(file: string, order: LoadOrder | AskOrder): Promise<LoadResult> {
+  const child = fork(path.join(folder, file))
   child.send(order)
   const [result] = (await once(child, 'message')) as [LoadResult]
   return result

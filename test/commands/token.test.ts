@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { createTestDatabase } from '../fixtures/database.ts'
+import { createEmptyDatabase, createTestDatabase } from '../fixtures/database.ts'
 import { makeCallback } from '../fixtures/make-callback.ts'
 import { type CommandResult, runCommand } from '../fixtures/run-command.ts'
 import { failToStart } from '../fixtures/server-process.ts'
@@ -196,7 +196,7 @@ t.test('what can not be done is said in a sentence, wrong usage with another exi
   const unreachable = await runCommand('token', ['list'], { DATABASE_URL: 'postgres://u:canary-4@127.0.0.1:1/none' })
   t.match(unreachable, { code: 1, stdout: '', stderr: /the database can't be used \(ECONNREFUSED\)/ })
   t.notMatch(unreachable.stderr, /canary/)
-  const stale = await createTestDatabase(t)
+  const stale = await createEmptyDatabase(t)
   const off = await runCommand('token', ['list'], { DATABASE_URL: stale, MIGRATE: 'off' })
   t.match(off, { code: 1, stderr: /the schema is not current: npm run migrate/ })
 })

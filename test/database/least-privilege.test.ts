@@ -3,13 +3,13 @@ import pg from 'pg'
 import t from 'tap'
 import { request } from '../faults/load.ts'
 import { listener, startInEarnest } from '../faults/stage.ts'
-import { createTestDatabase } from '../fixtures/database.ts'
+import { createEmptyDatabase } from '../fixtures/database.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
 import { runCommand, sealKey } from '../fixtures/run-command.ts'
 import { account } from '../fixtures/service.ts'
 
 t.test('the service runs with a role that owns nothing and can define nothing', async t => {
-  const owned = await createTestDatabase(t)
+  const owned = await createEmptyDatabase(t)
   const owner = new pg.Client({ connectionString: owned })
   await owner.connect()
   const role = `service_${randomBytes(6).toString('hex')}`

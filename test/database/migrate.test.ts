@@ -2,7 +2,7 @@ import { Migrator } from 'kysely/migration'
 import t, { type Test } from 'tap'
 import { migrate, migrationFiles, pendingMigrations } from '../../src/database/migrate.ts'
 import { openDatabase } from '../../src/database/pool.ts'
-import { createTestDatabase } from '../fixtures/database.ts'
+import { createEmptyDatabase } from '../fixtures/database.ts'
 
 function open(t: Test, url: string) {
   const db = openDatabase({
@@ -19,7 +19,7 @@ function open(t: Test, url: string) {
 }
 
 t.test('several processes migrate at once: one works, the others find it done', async t => {
-  const url = await createTestDatabase(t)
+  const url = await createEmptyDatabase(t)
   const all = await Promise.all(Array.from({ length: 4 }, () => migrate(open(t, url))))
   const done = all.flat()
   t.equal(new Set(done).size, done.length, 'each step ran once')
@@ -28,7 +28,7 @@ t.test('several processes migrate at once: one works, the others find it done', 
 })
 
 t.test('every step can be taken back, and taken again', async t => {
-  const db = open(t, await createTestDatabase(t))
+  const db = open(t, await createEmptyDatabase(t))
   const steps = await migrate(db)
   const migrator = new Migrator({ db, provider: migrationFiles })
   for (const _ of steps) t.notOk((await migrator.migrateDown()).error)

@@ -2,10 +2,10 @@ import { sql } from 'kysely'
 import t from 'tap'
 import { openPipelinedDatabase } from '../../src/database/pipeline.ts'
 import { together } from '../../src/database/together.ts'
-import { createTestDatabase } from '../fixtures/database.ts'
+import { createEmptyDatabase } from '../fixtures/database.ts'
 
 const db = openPipelinedDatabase({
-  url: await createTestDatabase(t),
+  url: await createEmptyDatabase(t),
   name: 'pipeline test',
   connections: 2,
   statementTimeoutMs: 5_000,

@@ -1,9 +1,9 @@
 import t from 'tap'
 import { openPool } from '../../src/database/pool.ts'
-import { createTestDatabase } from '../fixtures/database.ts'
+import { createEmptyDatabase } from '../fixtures/database.ts'
 
 t.test('a commit waits for the disk, whatever the database says, and the server ends sessions of the dead', async t => {
-  const url = await createTestDatabase(t)
+  const url = await createEmptyDatabase(t)
   const pool = open(url)
   t.teardown(() => pool.end())
   await pool.query(`alter database ${new URL(url).pathname.slice(1)} set synchronous_commit = off`)
@@ -21,7 +21,7 @@ t.test('a commit waits for the disk, whatever the database says, and the server 
 })
 
 t.test('a statement with parameters is answered whether it is asked with a promise or a callback', async t => {
-  const pool = open(await createTestDatabase(t))
+  const pool = open(await createEmptyDatabase(t))
   t.teardown(() => pool.end())
   for (const n of [1, 2]) {
     t.strictSame((await pool.query('select $1::int as n', [n])).rows, [{ n }])

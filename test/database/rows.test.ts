@@ -4,10 +4,10 @@ import { sql } from 'kysely'
 import t from 'tap'
 import { openPipelinedDatabase } from '../../src/database/pipeline.ts'
 import { rowsOf } from '../../src/database/rows.ts'
-import { createTestDatabase } from '../fixtures/database.ts'
+import { createEmptyDatabase } from '../fixtures/database.ts'
 
 const db = openPipelinedDatabase({
-  url: await createTestDatabase(t),
+  url: await createEmptyDatabase(t),
   name: 'rows test',
   connections: 1,
   statementTimeoutMs: 5_000,

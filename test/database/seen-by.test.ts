@@ -6,7 +6,7 @@ import { migrate } from '../../src/database/migrate.ts'
 import { type Database, openDatabase } from '../../src/database/pool.ts'
 import { findReader, makeReader } from '../../src/database/reader.ts'
 import { openReading } from '../../src/database/seen-by.ts'
-import { createTestDatabase } from '../fixtures/database.ts'
+import { createEmptyDatabase } from '../fixtures/database.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
 import { startTestService } from '../fixtures/service.ts'
 
@@ -85,7 +85,7 @@ t.test('a query without any condition sees the accounts of who asks, and no othe
 })
 
 t.test('every table that names an account is kept to it, or can not be read by who asks', async t => {
-  const url = await createTestDatabase(t)
+  const url = await createEmptyDatabase(t)
   const db = open(t, url)
   await migrate(db)
   await makeReader(db)
@@ -140,7 +140,7 @@ t.test('the user that owns the tables needs no more than to make a role', async 
       await admin.query(`drop role ${user}`)
       await admin.end()
     })
-    const url = new URL(await createTestDatabase(t))
+    const url = new URL(await createEmptyDatabase(t))
     await admin.query(`create role ${user} login password 'secret' ${mayMakeRoles ? 'createrole' : ''}`)
     await admin.query(`alter database ${url.pathname.slice(1)} owner to ${user}`)
     url.username = user

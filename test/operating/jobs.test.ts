@@ -4,7 +4,7 @@ import { connect, createServer, type Socket } from 'node:net'
 import pg from 'pg'
 import t, { type Test } from 'tap'
 import { until } from '../fixtures/carrier.ts'
-import { createTestDatabase } from '../fixtures/database.ts'
+import { createEmptyDatabase } from '../fixtures/database.ts'
 import { device } from '../fixtures/make-callback.ts'
 import { account, startTestService, type TestService } from '../fixtures/service.ts'
 
@@ -38,7 +38,7 @@ t.test('background work goes on after its connections were ended, ten times in a
 })
 
 t.test('background work goes on when the database comes back, and when a link goes dead', async t => {
-  const direct = await createTestDatabase(t)
+  const direct = await createEmptyDatabase(t)
   const link = await startLink(t, new URL(direct))
   await startTestService(t, { DATABASE_URL: link.url })
   const pool = new pg.Pool({ connectionString: direct, max: 1 })

@@ -24,7 +24,12 @@ const rows = 3_000
 
 t.test('under row-level security a question reads the rows it is about, however many there are', async t => {
   const limits = { statementTimeoutMs: 20_000, lockTimeoutMs: 5_000, connectionTimeoutMs: 5_000 }
-  const options = { url: await createEmptyDatabase(t), name: 'test', connections: 1, onConnectionError: () => undefined }
+  const options = {
+    url: await createEmptyDatabase(t),
+    name: 'test',
+    connections: 1,
+    onConnectionError: () => undefined,
+  }
   const db = openDatabase({ ...options, ...limits })
   const reading = openReading({ ...options, ...limits })
   t.teardown(() => Promise.all([db.destroy(), reading.destroy()]))

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import pg from 'pg'
 import t from 'tap'
-import { createTestDatabase } from '../fixtures/database.ts'
+import { createEmptyDatabase } from '../fixtures/database.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
 import { account } from '../fixtures/service.ts'
 import { checkLedger } from './check-ledger.ts'
@@ -14,7 +14,7 @@ import { isAlive, listener, startInEarnest } from './stage.ts'
 const workers = 12
 
 t.test('whatever becomes of its connections, the same process goes on by itself', async parent => {
-  const databaseUrl = await createTestDatabase(parent)
+  const databaseUrl = await createEmptyDatabase(parent)
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 3 })
   parent.teardown(() => pool.end())
   const sql = async (text: string, values?: unknown[]) => (await pool.query(text, values)).rows

@@ -163,6 +163,20 @@ t.test(
   },
 )
 
+t.test('a link that goes dead in silence costs no callback either', { buffered: true }, async t => {
+  const { link, env, sql } = await prepare(t)
+  const service = await start(t, env)
+  await service.opened
+  t.match(await post(service.url, 0), { status: 200 })
+  link.freezeAll()
+  const answers = await Promise.all(Array.from({ length: 1_200 }, (_, n) => post(service.url, n + 1)))
+  t.strictSame([...new Set(answers.map(({ status }) => status))], [202])
+  link.dropFrozen()
+  link.restore()
+  await until(async () => (await metric(service.url, 'thingspace_spool_depth')) === 0)
+  t.strictSame(await sql('select count(*)::int as stored from callbacks'), [{ stored: 1_201 }])
+})
+
 t.test(
   'a process that is killed with callbacks in its spool leaves them to the next one',
   { buffered: true },

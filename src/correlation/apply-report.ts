@@ -12,6 +12,7 @@ import {
 } from '../activations/result.ts'
 import { comesBefore, type Profile, type ProfileMessage, profileFrom, withMessage } from '../profiles/profile.ts'
 import type { Identifiers } from '../thingspace/read-callback.ts'
+import { candidates } from './candidates.ts'
 import {
   type ActivationState,
   type Arrival,
@@ -45,7 +46,7 @@ export function applyToTarget(
 ): { number: number; changed: boolean } {
   const { identifiers } = arrival.report
   const targets = targetsOf(set, activation.id)
-  const found = matchTarget(targets, identifiers)
+  const found = matchTarget(candidates(targets, identifiers), identifiers)
   const target = found ?? addUnrequested(activation, targets, identifiers)
   const before = found === null ? null : resultOf(target.evidence)
 

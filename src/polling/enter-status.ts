@@ -3,6 +3,7 @@ import { v7 as uuidv7 } from 'uuid'
 import { matchTarget } from '../activations/match-target.ts'
 import { resultOf } from '../activations/result.ts'
 import { applyReport } from '../correlation/apply-report.ts'
+import { candidates } from '../correlation/candidates.ts'
 import { loadWorkingSet } from '../correlation/load-working-set.ts'
 import { lockActivations } from '../correlation/lock-activations.ts'
 import { saveResults } from '../correlation/save-results.ts'
@@ -70,7 +71,7 @@ async function enterReports(
 
 /** Asking again must not fill the store with what is known. */
 function saysMore(set: WorkingSet, { activationId, report }: Arrival): boolean {
-  const target = matchTarget(set.targets.get(activationId) ?? [], report.identifiers)
+  const target = matchTarget(candidates(set.targets.get(activationId) ?? [], report.identifiers), report.identifiers)
   if (target === null) return true
   const { evidence } = target
   if (evidence.poll?.result === report.result) return false

@@ -124,7 +124,6 @@ function run(t: Test, cwd: string, service: TestService, seen: string[]) {
 t.test('the README shows the very program that is tried here', async t => {
   const readme = await readFile(path.join(root, 'README.md'), 'utf8')
   const [, section] = readme.split('\n## For those who ask\n')
-  if (section === undefined) return
-  const [, shown] = /```ts\n(.*?)```/s.exec(section.split('\n## ')[0] ?? '') ?? []
+  const [, shown] = /```ts\n(.*?)```/s.exec(section?.split('\n## ')[0] ?? '') ?? []
   t.equal(shown, await readFile(path.join(root, 'test', 'examples', 'follow.ts'), 'utf8'))
 })

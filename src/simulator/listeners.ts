@@ -1,3 +1,4 @@
+import { callbackServices } from '../thingspace/callback-services.ts'
 import { Refusal, unified } from './error-answer.ts'
 
 export interface ListenerCredentials {
@@ -13,33 +14,6 @@ export interface Listener extends ListenerCredentials {
   rotatedAt: number
 }
 
-/** thingspace.md 1.5. */
-export const serviceNames = [
-  'AlertService',
-  'CarrierService',
-  'DevicePRLInformation',
-  'DeviceProfileService',
-  'DevicePromoUsage',
-  'DeviceService',
-  'DeviceSuspensionStatus',
-  'DeviceUsage',
-  'DiagnosticsService',
-  'EnhancedConnectivityService',
-  'ExtendedEnhancedConnectivityService',
-  'ExternalProvisioningChanges',
-  'IntelligenceService',
-  'NetworkEventService',
-  'NiddService',
-  'PromoChanges',
-  'PwnService',
-  'QoS',
-  'ResumeTrackingNotification',
-  'SMSDeliveryConfirmation',
-  'StateService',
-  'SubscriptionNotificationService',
-  'VIPCallbackService',
-]
-
 export interface ListenerWish {
   accountName: string
   serviceName: string
@@ -54,7 +28,7 @@ export const createListeners = (allowAnyHost: boolean) => {
   const key = (accountName: string, serviceName: string) => `${accountName} ${serviceName}`
 
   const register = ({ accountName, serviceName, url, username = '', password = '' }: ListenerWish): Listener => {
-    if (!serviceNames.includes(serviceName)) throw refused('CallbackService', 'Unknown callback service')
+    if (!callbackServices.has(serviceName)) throw refused('CallbackService', 'Unknown callback service')
     if (!isHttp(url)) throw refused('CallbackUrl', 'Not an http or https URL')
     // Not the carrier's rule but ours: nobody shall flood a stranger from here.
     if (!allowAnyHost && !isLoopback(url))

@@ -8,7 +8,7 @@ import { activationPath } from './demo-story.ts'
 
 /** Seconds until a target without a final word is overdue, and the carrier is asked about it. */
 export function expectWithinSeconds(profiles: number): number {
-  return profiles < 1_000 ? 3 : 9
+  return profiles < 1_000 ? 3 : 12
 }
 
 /** A bad day, in the time of a demo. What the carrier never says of a profile it tells who asks for its status. */

@@ -27,7 +27,7 @@ export async function loadTargetsByIccid(db: Kysely<Tables>, named: readonly Nam
         join activations a on a.request_id = r."requestId" and a.account_name = r."accountName"
         where a.recorded_at is not null
       ) select * from asked
-    ) n join targets t on t.activation_id = n.id and t.iccid = n.iccid`,
+    ) n join targets t on t.iccid = n.iccid and ${ofActivation} = n.id`,
   )
 }
 
@@ -47,7 +47,7 @@ export async function loadTargets(
     db,
     sql`(
       with wanted as materialized (select * from ${rowsOf(wanted, 'a bigint, iccid text, eid text, imei text')})
-      select t.activation_id, t.number from wanted w join targets t on t.activation_id = w.a and t.iccid = w.iccid
+      select t.activation_id, t.number from wanted w join targets t on t.iccid = w.iccid and ${ofActivation} = w.a
       union
       select t.activation_id, t.number from wanted w join targets t on t.activation_id = w.a and t.eid = w.eid
       union
@@ -56,6 +56,9 @@ export async function loadTargets(
   )
   return byActivation(targets)
 }
+
+/** Not by the primary key, which would read all targets of a bulk activation. */
+const ofActivation = sql`t.activation_id + 0`
 
 async function select(db: Kysely<Tables>, from: RawBuilder<unknown>): Promise<TargetState[]> {
   const { rows } = await sql<TargetsTable>`

@@ -58,7 +58,7 @@ t.test('no secret is anywhere but in the two answers that are for it', async t =
   t.teardown(() => removeDataDirectory(dataDir))
   const server = await startServerProcess(t, {
     DATA_DIR: dataDir,
-    // What it refuses is looked at here, and a spool would take it.
+    // What the database always refuses is looked at here, and a spool would take some of it.
     SPOOL: 'off',
     LOG_LEVEL: 'trace',
     SEAL_KEY: sealKey.toString('base64'),

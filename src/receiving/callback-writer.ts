@@ -34,6 +34,11 @@ export class StoreUnavailable extends Error {
   override name = 'StoreUnavailable'
 }
 
+/** The database is there, and would not take this callback, not even as unreadable: no other one is concerned. */
+export class StoreRefused extends StoreUnavailable {
+  override name = 'StoreRefused'
+}
+
 export interface WriterOptions {
   /** null until the database was reached for the first time. */
   keys: () => Keys | null
@@ -206,7 +211,7 @@ export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptio
   async function quarantine(entry: Waiting, error: unknown): Promise<void> {
     const known = keys()
     if (entry.prepared?.reading.kind === 'unreadable' || known === null) {
-      return entry.reject(new StoreUnavailable('the database would not take the callback', { cause: error }))
+      return entry.reject(new StoreRefused('the database would not take the callback', { cause: error }))
     }
     const reason = `could be read but not applied (${sqlState(error) ?? (error as Error).name})`
     entry.prepared = quarantineCallback(entry.message, reason, known)

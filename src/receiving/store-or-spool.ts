@@ -1,4 +1,4 @@
-import { type CallbackWriter, StoreBusy, StoreUnavailable } from './callback-writer.ts'
+import { type CallbackWriter, StoreBusy, StoreRefused, StoreUnavailable } from './callback-writer.ts'
 import type { Authentic } from './incoming-callback.ts'
 import type { Outage } from './outage.ts'
 import { type Spool, SpoolFull } from './spool.ts'
@@ -30,6 +30,7 @@ export function storeOrSpool({ writer, spool, outage, onSpooled, onFailure }: St
     try {
       return await writer.store(message)
     } catch (error) {
+      if (error instanceof StoreRefused) throw error
       if (error instanceof StoreUnavailable) outage.failed()
       // Too many wait: only in an outage is that no reason to send it again a little later.
       else if (!(error instanceof StoreBusy && outage.isLikely())) throw error

@@ -1,7 +1,6 @@
-import { type Kysely, sql } from 'kysely'
-import { rowsOf } from '../database/rows.ts'
+import type { Kysely } from 'kysely'
+import { rows, statement } from '../database/statement.ts'
 import type { Tables } from '../database/tables.ts'
-import { together } from '../database/together.ts'
 import type { Change } from './working-set.ts'
 
 /** Channel on which every commit that appends to the feed says so. */
@@ -17,7 +16,7 @@ const feedLock = 7_202_611
  */
 export async function appendChanges(db: Kysely<Tables>, changes: readonly Change[]): Promise<void> {
   if (changes.length === 0) return
-  const rows = changes.map((change, position) => ({
+  const numbered = changes.map((change, position) => ({
     position,
     at: change.at,
     kind: change.kind,
@@ -31,16 +30,18 @@ export async function appendChanges(db: Kysely<Tables>, changes: readonly Change
     source: change.source,
     profile: change.profile,
   }))
-  // With it a hint for who waits: delivered at commit, and never relied upon.
-  const locked = sql`select pg_advisory_xact_lock(${sql.lit(feedLock)}), pg_notify(${changesChannel}, '')`.execute(db)
-  const appended = sql`
-    insert into changes (at, kind, account_name, request_id, iccid, eid, was, becomes, callback_id, source, profile)
-    select at, kind, account_name, request_id, iccid, eid, was, becomes, callback_id, source, profile
-    from ${rowsOf(
-      rows,
-      `position integer, at timestamptz, kind text, account_name text, request_id text, iccid text, eid text, was json,
-       becomes json, callback_id uuid, source text, profile json`,
-    )}
-    order by position`.execute(db)
-  await together([locked, appended])
+  await append.execute(db, numbered)
 }
+
+/**
+ * The lock, with a hint for who waits (delivered at commit, and never relied upon), is had before the rows are put in
+ * order, and a number is drawn for a row only after that.
+ */
+const append = statement`
+  insert into changes (at, kind, account_name, request_id, iccid, eid, was, becomes, callback_id, source, profile)
+  select at, kind, account_name, request_id, iccid, eid, was, becomes, callback_id, source, profile
+  from (select pg_advisory_xact_lock(${String(feedLock)}), pg_notify('${changesChannel}', '')) as locked, ${rows(
+    `position integer, at timestamptz, kind text, account_name text, request_id text, iccid text, eid text, was json,
+     becomes json, callback_id uuid, source text, profile json`,
+  )}
+  order by position`

@@ -1,6 +1,6 @@
-import { type Kysely, sql } from 'kysely'
+import type { Kysely } from 'kysely'
 import type { Evidence } from '../activations/result.ts'
-import { rowsOf } from '../database/rows.ts'
+import { rows, statement } from '../database/statement.ts'
 import type { ProfilesTable, Tables } from '../database/tables.ts'
 import { comesBefore, type Profile, type ProfileMessage } from '../profiles/profile.ts'
 import type { AddressUpdate } from '../thingspace/read-callback.ts'
@@ -47,24 +47,24 @@ export async function lockProfiles(
 }
 
 export async function lockProfileRows(db: Kysely<Tables>, names: readonly ProfileName[]): Promise<ProfilesTable[]> {
-  if (names.length === 0) return []
-  const { rows } = await sql<ProfilesTable>`
-    select p.* from ${rowsOf(names, '"accountName" text, iccid text')}
-    join profiles p on p.iccid = r.iccid and p.account_name = r."accountName"
-    order by p.iccid, p.account_name
-    for update of p`.execute(db)
-  return rows
+  return lockRows.execute(db, names)
 }
 
+const lockRows = statement<ProfilesTable>`
+  select p.* from ${rows('"accountName" text, iccid text')}
+  join profiles p on p.iccid = r.iccid and p.account_name = r."accountName"
+  order by p.iccid, p.account_name
+  for update of p`
+
 export function profileStates(
-  rows: readonly ProfilesTable[],
+  known: readonly ProfilesTable[],
   names: readonly ProfileName[],
   now: Date,
 ): Map<string, ProfileState> {
   const profiles = new Map<string, ProfileState>(
     names.map(name => [profileKey(name.accountName, name.iccid), unknownProfile(name, now)]),
   )
-  for (const row of rows) profiles.set(profileKey(row.account_name, row.iccid), profileState(row))
+  for (const row of known) profiles.set(profileKey(row.account_name, row.iccid), profileState(row))
   return profiles
 }
 

@@ -1,6 +1,7 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { Evidence } from '../activations/result.ts'
 import { rowsOf } from '../database/rows.ts'
+import { rows, statement } from '../database/statement.ts'
 import type { Tables, TargetsTable } from '../database/tables.ts'
 import { imeiBase } from '../thingspace/identifiers.ts'
 import type { Arrival, TargetState } from './working-set.ts'
@@ -18,17 +19,7 @@ export interface NamedIccid {
  */
 export async function loadTargetsByIccid(db: Kysely<Tables>, named: readonly NamedIccid[]): Promise<TargetState[]> {
   const distinct = [...new Map(named.map(name => [Object.values(name).join(' '), name])).values()]
-  if (distinct.length === 0) return []
-  return select(
-    db,
-    sql`(
-      with asked as materialized (
-        select a.id, r.iccid from ${rowsOf(distinct, '"accountName" text, "requestId" text, iccid text')}
-        join activations a on a.request_id = r."requestId" and a.account_name = r."accountName"
-        where a.recorded_at is not null
-      ) select * from asked
-    ) n join targets t on t.iccid = n.iccid and ${ofActivation} = n.id`,
-  )
+  return (await targetsByIccid.execute(db, distinct)).map(targetState)
 }
 
 /** The targets that the reports could mean: those that share an identifier. */
@@ -60,12 +51,20 @@ export async function loadTargets(
 /** Not by the primary key, which would read all targets of a bulk activation. */
 const ofActivation = sql`t.activation_id + 0`
 
+const loaded = `t.activation_id, t.number, t.requested, t.eid, t.iccid, t.imei, t.learned_eid, t.learned_iccid,
+  t.learned_imei, t.evidence, t.callbacks, t.overdue, t.first_result_at, t.settled_at`
+
+const targetsByIccid = statement<TargetsTable>`
+  with asked as materialized (
+    select a.id, r.iccid from ${rows('"accountName" text, "requestId" text, iccid text')}
+    join activations a on a.request_id = r."requestId" and a.account_name = r."accountName"
+    where a.recorded_at is not null
+  )
+  select ${loaded} from asked n join targets t on t.iccid = n.iccid and t.activation_id + 0 = n.id`
+
 async function select(db: Kysely<Tables>, from: RawBuilder<unknown>): Promise<TargetState[]> {
-  const { rows } = await sql<TargetsTable>`
-    select t.activation_id, t.number, t.requested, t.eid, t.iccid, t.imei, t.learned_eid, t.learned_iccid,
-      t.learned_imei, t.evidence, t.callbacks, t.overdue, t.first_result_at, t.settled_at
-    from ${from}`.execute(db)
-  return rows.map(targetState)
+  const { rows: found } = await sql<TargetsTable>`select ${sql.raw(loaded)} from ${from}`.execute(db)
+  return found.map(targetState)
 }
 
 export function byActivation(targets: readonly TargetState[]): Map<string, TargetState[]> {

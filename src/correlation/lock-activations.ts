@@ -1,8 +1,7 @@
-import { type Kysely, sql } from 'kysely'
+import type { Kysely } from 'kysely'
 import type { ActivationStatus } from '../activations/activation-status.ts'
-import { rowsOf } from '../database/rows.ts'
+import { rows, statement } from '../database/statement.ts'
 import type { ActivationsTable, Tables } from '../database/tables.ts'
-import { together } from '../database/together.ts'
 import type { ActivationState } from './working-set.ts'
 
 export interface RequestName {
@@ -21,43 +20,58 @@ export interface LockedActivations {
  * whoever comes second sees what the first one committed, so no pair can miss each other. Locked in one order, or two
  * batches would deadlock.
  */
-export async function lockActivations(db: Kysely<Tables>, names: readonly RequestName[]): Promise<LockedActivations> {
-  const distinct = [...new Map(names.map(name => [`${name.requestId} ${name.accountName}`, name])).values()]
-  const [, rows, now] = await together([makeMissing(db, distinct), lockRows(db, distinct), databaseTime(db)])
-  return { now, activations: rows.map(activationState) }
+export async function lockActivations(
+  db: Kysely<Tables>,
+  requests: readonly RequestName[],
+): Promise<LockedActivations> {
+  for (;;) {
+    const locked = await tryLockActivations(db, requests)
+    if (locked !== null) return locked
+  }
 }
 
-async function makeMissing(db: Kysely<Tables>, names: readonly RequestName[]): Promise<void> {
-  if (names.length === 0) return
-  await sql`
+/** null when somebody made one of the rows at the same moment: then it is to be tried again, with all that was read behind it. */
+export async function tryLockActivations(
+  db: Kysely<Tables>,
+  requests: readonly RequestName[],
+): Promise<LockedActivations | null> {
+  const distinct = [...new Map(requests.map(name => [`${name.requestId} ${name.accountName}`, name])).values()]
+  if (distinct.length === 0) return { now: latestOf(await readClock.execute(db)), activations: [] }
+  const locked = await lock.execute(db, distinct, distinct)
+  if (locked.length < distinct.length) return null
+  return { now: latestOf(locked), activations: locked.map(activationState) }
+}
+
+function latestOf(read: readonly { clock: Date }[]): Date {
+  return new Date(Math.max(...read.map(({ clock }) => clock.getTime())))
+}
+
+type Row = Omit<ActivationsTable, 'id'> & { id: string }
+
+const names = rows('"requestId" text, "accountName" text')
+
+/** Its clock is read row by row, each after that row was locked: the latest is the one after all. */
+const lock = statement<Row & { clock: Date }>`
+  with made as (
     insert into activations (request_id, account_name, submitted_at)
-    select "requestId", "accountName", clock_timestamp()
-    from ${rowsOf(names, '"requestId" text, "accountName" text')}
+    select "requestId", "accountName", clock_timestamp() from ${names}
     where not exists (
       select from activations a where a.request_id = r."requestId" and a.account_name = r."accountName"
     )
     order by 1, 2
-    on conflict (request_id, account_name) do nothing`.execute(db)
-}
-
-async function lockRows(db: Kysely<Tables>, names: readonly RequestName[]) {
-  if (names.length === 0) return []
-  const { rows } = await sql<Omit<ActivationsTable, 'id'> & { id: string }>`
-    select a.* from ${rowsOf(names, '"requestId" text, "accountName" text')}
+    on conflict (request_id, account_name) do nothing
+    returning *
+  ), held as (
+    select a.* from ${names}
     join activations a on a.request_id = r."requestId" and a.account_name = r."accountName"
     order by a.request_id, a.account_name
-    for update of a`.execute(db)
-  return rows
-}
+    for update of a
+  )
+  select *, clock_timestamp()::timestamptz(3) as clock from (select * from made union all select * from held) a`
 
-async function databaseTime(db: Kysely<Tables>): Promise<Date> {
-  const { rows } = await sql<{ now: Date }>`select clock_timestamp()::timestamptz(3) as now`.execute(db)
-  const [row] = rows
-  if (row === undefined) throw new Error('the database did not tell its time')
-  return row.now
-}
+const readClock = statement<{ clock: Date }>`select clock_timestamp()::timestamptz(3) as clock`
 
-export function activationState(row: Omit<ActivationsTable, 'id'> & { id: string }): ActivationState {
+export function activationState(row: Row): ActivationState {
   const { targets, pending, warning, succeeded, failed, conflict } = row
   return {
     id: row.id,

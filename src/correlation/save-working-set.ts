@@ -1,78 +1,87 @@
-import { type Kysely, sql } from 'kysely'
+import type { Kysely } from 'kysely'
 import { faultOf, resultOf, sourceOf } from '../activations/result.ts'
-import { rowsOf } from '../database/rows.ts'
+import { rows, statement } from '../database/statement.ts'
 import type { Tables } from '../database/tables.ts'
 import { together } from '../database/together.ts'
+import { type Write, writeTogether } from '../database/write-together.ts'
 import { appendChanges } from './append-changes.ts'
 import type { ActivationState, ProfileState, TargetState, WorkingSet } from './working-set.ts'
 
 /**
- * Writes what was touched, changes last: their lock is held from there to the commit. A new profile
- * that another transaction made first breaks its key, and the work starts over.
+ * Writes what was touched, and what goes with it, changes last: their lock is held from there to the commit. A new
+ * profile that another transaction made first breaks its key, and the work starts over.
  */
-export async function saveWorkingSet(db: Kysely<Tables>, set: WorkingSet): Promise<void> {
+export async function saveWorkingSet(
+  db: Kysely<Tables>,
+  set: WorkingSet,
+  alongside: readonly Write[] = [],
+): Promise<void> {
   const targets = [...set.targets.values()].flat().filter(isTouched)
   const profiles = [...set.profiles.values()].filter(isTouched).flatMap(profileRow)
-  await together([
-    insertTargets(
-      db,
-      targets.filter(target => target.isNew),
-    ),
-    updateTargets(
-      db,
-      targets.filter(target => !target.isNew),
-    ),
-    insertProfiles(
-      db,
-      profiles.filter(row => row.loaded_version === 0),
-    ),
-    updateProfiles(
-      db,
-      profiles.filter(row => row.loaded_version > 0),
-    ),
-    saveActivations(db, [...set.activations.values()].filter(isTouched)),
-    appendChanges(db, set.changes),
-  ])
+  const activations = [...set.activations.values()].filter(isTouched)
+  const writes: Write[] = [
+    { statement: insertTargets, rows: targets.filter(({ isNew }) => isNew).map(targetRow) },
+    { statement: updateTargets, rows: targets.filter(({ isNew }) => !isNew).map(targetRow) },
+    { statement: insertProfiles, rows: profiles.filter(({ loaded_version }) => loaded_version === 0) },
+    { statement: updateProfiles, rows: profiles.filter(({ loaded_version }) => loaded_version > 0) },
+    { statement: updateActivations, rows: activations.map(activationRow) },
+  ]
+  await together([writeTogether(db, [...alongside, ...writes]), appendChanges(db, set.changes)])
 }
 
 function isTouched({ touched }: { touched: boolean }): boolean {
   return touched
 }
 
-async function insertTargets(db: Kysely<Tables>, targets: readonly TargetState[]): Promise<void> {
-  if (targets.length === 0) return
-  const rows = targets.map(target => ({
-    ...targetRow(target),
-    requested: target.requested,
-    eid: target.eid,
-    iccid: target.iccid,
-    imei: target.imei,
-  }))
-  await sql`
-    insert into targets (activation_id, number, requested, eid, iccid, imei, ${sql.raw(toldColumns)})
-    select activation_id, number, requested, eid, iccid, imei, ${sql.raw(toldColumns)} from ${rowsOf(
-      rows,
-      `requested boolean, eid text, iccid text, imei text, ${targetColumns}`,
-    )}`.execute(db)
-}
+const told = `learned_eid, learned_iccid, learned_imei, evidence, result, fault_code, fault_message, source, callbacks,
+  overdue, first_result_at, settled_at`
+const targetColumns = `activation_id bigint, number integer, requested boolean, eid text, iccid text, imei text,
+  learned_eid text, learned_iccid text, learned_imei text, evidence json, result text, fault_code text,
+  fault_message text, source text, callbacks integer, overdue boolean, first_result_at timestamptz,
+  settled_at timestamptz`
+const profileColumns = `iccid text, account_name text, eid text, imei text, mdn text, msisdn text, state text,
+  profile_status text, profile_role text, service_plan text, address_update json, credential_callback_id uuid,
+  activation_id bigint, evidence json, result text, fault_code text, fault_message text, source text,
+  spoken_submitted_at timestamptz, spoken_final boolean, spoken_at timestamptz, spoken_by uuid,
+  changed_at timestamptz, confirmed_at timestamptz, version integer`
+const activationColumns = `id bigint, settled_at timestamptz, status text, overdue boolean, targets integer,
+  pending integer, warning integer, succeeded integer, failed integer, conflict integer, version integer`
 
-async function updateTargets(db: Kysely<Tables>, targets: readonly TargetState[]): Promise<void> {
-  if (targets.length === 0) return
-  await sql`
-    update targets t set
-      learned_eid = r.learned_eid, learned_iccid = r.learned_iccid, learned_imei = r.learned_imei,
-      evidence = r.evidence, result = r.result, fault_code = r.fault_code, fault_message = r.fault_message,
-      source = r.source, callbacks = r.callbacks, overdue = r.overdue, first_result_at = r.first_result_at,
-      settled_at = r.settled_at
-    from ${rowsOf(targets.map(targetRow), targetColumns)}
-    where t.activation_id = r.activation_id and t.number = r.number`.execute(db)
-}
+const insertTargets = statement`
+  insert into targets (activation_id, number, requested, eid, iccid, imei, ${told})
+  select activation_id, number, requested, eid, iccid, imei, ${told} from ${rows(targetColumns)}`
 
-const toldColumns = `learned_eid, learned_iccid, learned_imei, evidence, result, fault_code, fault_message, source,
-  callbacks, overdue, first_result_at, settled_at`
-const targetColumns = `activation_id bigint, number integer, learned_eid text, learned_iccid text, learned_imei text,
-  evidence json, result text, fault_code text, fault_message text, source text, callbacks integer, overdue boolean,
-  first_result_at timestamptz, settled_at timestamptz`
+const updateTargets = statement`
+  update targets t set
+    learned_eid = r.learned_eid, learned_iccid = r.learned_iccid, learned_imei = r.learned_imei,
+    evidence = r.evidence, result = r.result, fault_code = r.fault_code, fault_message = r.fault_message,
+    source = r.source, callbacks = r.callbacks, overdue = r.overdue, first_result_at = r.first_result_at,
+    settled_at = r.settled_at
+  from ${rows(targetColumns)}
+  where t.activation_id = r.activation_id and t.number = r.number`
+
+const insertProfiles = statement`
+  insert into profiles select * from ${rows(profileColumns)} order by iccid, account_name`
+
+/** These rows are locked since they were loaded. */
+const updateProfiles = statement`
+  update profiles p set
+    eid = r.eid, imei = r.imei, mdn = r.mdn, msisdn = r.msisdn, state = r.state,
+    profile_status = r.profile_status, profile_role = r.profile_role, service_plan = r.service_plan,
+    address_update = r.address_update, credential_callback_id = r.credential_callback_id,
+    activation_id = r.activation_id, evidence = r.evidence, result = r.result, fault_code = r.fault_code,
+    fault_message = r.fault_message, source = r.source, spoken_submitted_at = r.spoken_submitted_at,
+    spoken_final = r.spoken_final, spoken_at = r.spoken_at, spoken_by = r.spoken_by, changed_at = r.changed_at,
+    confirmed_at = r.confirmed_at, version = r.version
+  from ${rows(profileColumns)}
+  where p.iccid = r.iccid and p.account_name = r.account_name`
+
+const updateActivations = statement`
+  update activations a set
+    settled_at = r.settled_at, status = r.status, overdue = r.overdue, targets = r.targets, pending = r.pending,
+    warning = r.warning, succeeded = r.succeeded, failed = r.failed, conflict = r.conflict, version = r.version
+  from ${rows(activationColumns)}
+  where a.id = r.id`
 
 /** What messages have told of a target, and its name. */
 function targetRow(target: TargetState) {
@@ -80,6 +89,10 @@ function targetRow(target: TargetState) {
   return {
     activation_id: target.activationId,
     number: target.number,
+    requested: target.requested,
+    eid: target.eid,
+    iccid: target.iccid,
+    imei: target.imei,
     learned_eid: target.learned.eid,
     learned_iccid: target.learned.iccid,
     learned_imei: target.learned.imei,
@@ -97,6 +110,7 @@ function targetRow(target: TargetState) {
 
 function profileRow({ profile, ...state }: ProfileState) {
   if (profile === null) return []
+  const fault = faultOf(profile.evidence)
   return [
     {
       iccid: state.iccid,
@@ -114,8 +128,8 @@ function profileRow({ profile, ...state }: ProfileState) {
       activation_id: profile.activationId,
       evidence: profile.evidence,
       result: resultOf(profile.evidence),
-      fault_code: faultOf(profile.evidence).code,
-      fault_message: faultOf(profile.evidence).message,
+      fault_code: fault.code,
+      fault_message: fault.message,
       source: sourceOf(profile.evidence) ?? 'callback',
       spoken_submitted_at: profile.lastWord.submittedAt,
       spoken_final: profile.lastWord.final,
@@ -129,51 +143,6 @@ function profileRow({ profile, ...state }: ProfileState) {
   ]
 }
 
-const profileColumns = `iccid text, account_name text, eid text, imei text, mdn text, msisdn text, state text,
-  profile_status text, profile_role text, service_plan text, address_update json, credential_callback_id uuid,
-  activation_id bigint, evidence json, result text, fault_code text, fault_message text, source text,
-  spoken_submitted_at timestamptz, spoken_final boolean, spoken_at timestamptz, spoken_by uuid,
-  changed_at timestamptz, confirmed_at timestamptz, version integer`
-
-async function insertProfiles(db: Kysely<Tables>, rows: readonly object[]): Promise<void> {
-  if (rows.length === 0) return
-  await sql`insert into profiles select * from ${rowsOf(rows, profileColumns)} order by iccid, account_name`.execute(db)
-}
-
-/** These rows are locked since they were loaded. */
-async function updateProfiles(db: Kysely<Tables>, rows: readonly object[]): Promise<void> {
-  if (rows.length === 0) return
-  await sql`
-    update profiles p set
-      eid = r.eid, imei = r.imei, mdn = r.mdn, msisdn = r.msisdn, state = r.state,
-      profile_status = r.profile_status, profile_role = r.profile_role, service_plan = r.service_plan,
-      address_update = r.address_update, credential_callback_id = r.credential_callback_id,
-      activation_id = r.activation_id, evidence = r.evidence, result = r.result, fault_code = r.fault_code,
-      fault_message = r.fault_message, source = r.source, spoken_submitted_at = r.spoken_submitted_at,
-      spoken_final = r.spoken_final, spoken_at = r.spoken_at, spoken_by = r.spoken_by, changed_at = r.changed_at,
-      confirmed_at = r.confirmed_at, version = r.version
-    from ${rowsOf(rows, profileColumns)}
-    where p.iccid = r.iccid and p.account_name = r.account_name`.execute(db)
-}
-
-async function saveActivations(db: Kysely<Tables>, activations: readonly ActivationState[]): Promise<void> {
-  if (activations.length === 0) return
-  const rows = activations.map(({ id, settledAt, status, overdue, counts, version }) => ({
-    id,
-    settled_at: settledAt,
-    status,
-    overdue,
-    ...counts,
-    version: version + 1,
-  }))
-  await sql`
-    update activations a set
-      settled_at = r.settled_at, status = r.status, overdue = r.overdue, targets = r.targets, pending = r.pending,
-      warning = r.warning, succeeded = r.succeeded, failed = r.failed, conflict = r.conflict, version = r.version
-    from ${rowsOf(
-      rows,
-      `id bigint, settled_at timestamptz, status text, overdue boolean, targets integer, pending integer,
-       warning integer, succeeded integer, failed integer, conflict integer, version integer`,
-    )}
-    where a.id = r.id`.execute(db)
+function activationRow({ id, settledAt, status, overdue, counts, version }: ActivationState) {
+  return { id, settled_at: settledAt, status, overdue, ...counts, version: version + 1 }
 }

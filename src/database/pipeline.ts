@@ -32,7 +32,7 @@ export interface PipelinedDatabase {
 
 /** Kysely's own transactions wait for the answer to each statement before they send the next one. */
 export function openPipelinedDatabase(options: DatabaseOptions): PipelinedDatabase {
-  const pool = openPool(options)
+  const pool = openPool({ ...options, planOnce: true })
   return {
     transaction: work => runTransaction(pool, work),
     destroy: () => pool.end(),

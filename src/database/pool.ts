@@ -17,6 +17,8 @@ export interface DatabaseOptions {
   connectionTimeoutMs: number
   /** Told of connections that die while they idle; each is dropped and replaced on demand. */
   onConnectionError: (error: Error) => void
+  /** Each statement is planned once a connection, not for every execution. */
+  planOnce?: boolean
 }
 
 export type Database = Kysely<Tables>
@@ -27,6 +29,8 @@ export function openDatabase(options: DatabaseOptions): Database {
 
 export function openPool(options: DatabaseOptions): pg.Pool {
   const hosts = hostsOf(options.url)
+  // PostgreSQL would plan anew for each number of rows; the plan is the same for all of them, since all go by key.
+  const plansOnce = options.planOnce === true ? '-c plan_cache_mode=force_generic_plan ' : ''
   const pool = new pg.Pool({
     connectionString: hosts.current(),
     application_name: options.name,
@@ -46,7 +50,7 @@ export function openPool(options: DatabaseOptions): pg.Pool {
     // Every statement here finds its rows by key. Without statistics yet, or with old ones, the planner would sometimes
     // rather read whole tables: costs must not depend on how much is stored.
     // And a commit means a commit, whatever the database or the role says.
-    options: `-c synchronous_commit=on -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off ${endsDeadSessions}`,
+    options: `-c synchronous_commit=on -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off ${plansOnce}${endsDeadSessions}`,
     Client: clientOf(hosts),
     ...(hosts.mustWrite ? ofSeveralHosts : {}),
   })

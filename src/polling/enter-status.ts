@@ -6,7 +6,7 @@ import { applyReport } from '../correlation/apply-report.ts'
 import { candidates } from '../correlation/candidates.ts'
 import { loadWorkingSet } from '../correlation/load-working-set.ts'
 import { lockActivations } from '../correlation/lock-activations.ts'
-import { saveResults } from '../correlation/save-results.ts'
+import { resultsToSave } from '../correlation/save-results.ts'
 import { saveWorkingSet } from '../correlation/save-working-set.ts'
 import type { Arrival, WorkingSet } from '../correlation/working-set.ts'
 import type { Database } from '../database/pool.ts'
@@ -64,8 +64,7 @@ async function enterReports(
     const { targetNumber } = applyReport(set, arrival)
     return { arrival, accountName, targetNumber }
   })
-  await saveResults(db, results)
-  await saveWorkingSet(db, set)
+  await saveWorkingSet(db, set, [resultsToSave(results)])
   return { entered: news.length, settled: activation.settledAt !== null }
 }
 

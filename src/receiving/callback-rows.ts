@@ -1,6 +1,7 @@
-import { type Kysely, type RawBuilder, sql } from 'kysely'
-import { rowsOf } from '../database/rows.ts'
+import type { Kysely } from 'kysely'
+import { rows, statement } from '../database/statement.ts'
 import type { Tables } from '../database/tables.ts'
+import type { Write } from '../database/write-together.ts'
 import type { IncomingCallback } from './incoming-callback.ts'
 import type { StoredVerdict } from './verdict.ts'
 
@@ -21,24 +22,24 @@ export async function findStored(
   const wanted = callbacks.flatMap(({ accountName, fingerprint, reading: { requestId } }) =>
     requestId === null ? [] : [{ accountName, requestId, fingerprint }],
   )
-  if (wanted.length === 0) return new Map()
-  const { rows } = await sql<{ id: string; fingerprint: string }>`
-    with wanted as materialized (
-      select a.id, r.fingerprint from ${rowsOf(wanted, '"accountName" text, "requestId" text, fingerprint uuid')}
-      join activations a on a.request_id = r."requestId" and a.account_name = r."accountName"
-    )
-    select c.id, c.fingerprint from wanted w
-    join callbacks c on c.activation_id = w.id and c.fingerprint = w.fingerprint`.execute(db)
-  return new Map(rows.map(row => [row.fingerprint, row.id]))
+  const found = await findByFingerprint.execute(db, wanted)
+  return new Map(found.map(row => [row.fingerprint, row.id]))
 }
 
+const findByFingerprint = statement<{ id: string; fingerprint: string }>`
+  with wanted as materialized (
+    select a.id, r.fingerprint from ${rows('"accountName" text, "requestId" text, fingerprint uuid')}
+    join activations a on a.request_id = r."requestId" and a.account_name = r."accountName"
+  )
+  select c.id, c.fingerprint from wanted w
+  join callbacks c on c.activation_id = w.id and c.fingerprint = w.fingerprint`
+
 /**
- * Inserts callbacks of known requests. The unique key has the last word: were one stored already, which the lock on
+ * Callbacks of known requests. The unique key has the last word: were one stored already, which the lock on
  * its activation rules out, the transaction would fail and start over.
  */
-export async function insertCallbacks(db: Kysely<Tables>, rows: readonly NewCallback[], now: Date): Promise<void> {
-  if (rows.length === 0) return
-  await sql`insert into callbacks ${selectNew(rows, now)}`.execute(db)
+export function callbacksToInsert(callbacks: readonly NewCallback[], now: Date): Write {
+  return { statement: insertNew, rows: rowsOfNew(callbacks, now) }
 }
 
 /**
@@ -47,23 +48,32 @@ export async function insertCallbacks(db: Kysely<Tables>, rows: readonly NewCall
  */
 export async function insertNameless(
   db: Kysely<Tables>,
-  rows: readonly NewCallback[],
+  callbacks: readonly NewCallback[],
   now: Date,
 ): Promise<Map<string, string>> {
-  if (rows.length === 0) return new Map()
-  const { rows: stored } = await sql<{ id: string; fingerprint: string }>`
-    insert into callbacks as c ${selectNew(rows, now)}
-    on conflict on constraint callbacks_same_message do update set
-      times_seen = c.times_seen + excluded.times_seen,
-      last_seen_at = greatest(c.last_seen_at, excluded.last_seen_at),
-      highest_callback_count = greatest(c.highest_callback_count, excluded.highest_callback_count)
-    returning c.id, c.fingerprint`.execute(db)
+  const stored = await insertOrCount.execute(db, rowsOfNew(callbacks, now))
   return new Map(stored.map(row => [row.fingerprint, row.id]))
 }
 
-/** In order of fingerprint, so that two transactions never wait for each other crosswise. */
-function selectNew(rows: readonly NewCallback[], now: Date): RawBuilder<unknown> {
-  const values = rows.map(({ callback, activationId, verdict, timesSeen, highestCallbackCount }) => ({
+const newCallbacks = rows(
+  `id uuid, account_name text, service_name text, activation_id bigint, fingerprint uuid, verdict text, reason text,
+   received_at timestamptz, last_seen_at timestamptz, times_seen integer, highest_callback_count integer, body jsontext,
+   sealed bytea, seal_key_id text`,
+)
+
+// Both in order of fingerprint, so that two transactions never wait for each other crosswise.
+const insertNew = statement`insert into callbacks select * from ${newCallbacks} order by fingerprint`
+
+const insertOrCount = statement<{ id: string; fingerprint: string }>`
+  insert into callbacks as c select * from ${newCallbacks} order by fingerprint
+  on conflict on constraint callbacks_same_message do update set
+    times_seen = c.times_seen + excluded.times_seen,
+    last_seen_at = greatest(c.last_seen_at, excluded.last_seen_at),
+    highest_callback_count = greatest(c.highest_callback_count, excluded.highest_callback_count)
+  returning c.id, c.fingerprint`
+
+function rowsOfNew(callbacks: readonly NewCallback[], now: Date): object[] {
+  return callbacks.map(({ callback, activationId, verdict, timesSeen, highestCallbackCount }) => ({
     id: callback.id,
     account_name: callback.accountName,
     service_name: callback.serviceName,
@@ -79,12 +89,6 @@ function selectNew(rows: readonly NewCallback[], now: Date): RawBuilder<unknown>
     sealed: callback.sealed === null ? null : `\\x${callback.sealed.toString('hex')}`,
     seal_key_id: callback.sealKeyId,
   }))
-  return sql`select * from ${rowsOf(
-    values,
-    `id uuid, account_name text, service_name text, activation_id bigint, fingerprint uuid, verdict text, reason text,
-     received_at timestamptz, last_seen_at timestamptz, times_seen integer, highest_callback_count integer, body jsontext,
-     sealed bytea, seal_key_id text`,
-  )} order by fingerprint`
 }
 
 export interface Repeat {
@@ -95,11 +99,15 @@ export interface Repeat {
 
 /** Counts deliveries of messages that are stored already. */
 export async function countRepeats(db: Kysely<Tables>, repeats: readonly Repeat[], now: Date): Promise<void> {
-  if (repeats.length === 0) return
-  await sql`
-    update callbacks c set
-      times_seen = c.times_seen + r."timesSeen", last_seen_at = greatest(c.last_seen_at, ${now}),
-      highest_callback_count = greatest(c.highest_callback_count, r."highestCallbackCount")
-    from ${rowsOf(repeats, 'id uuid, "timesSeen" integer, "highestCallbackCount" integer')}
-    where c.id = r.id`.execute(db)
+  await countDeliveries.execute(
+    db,
+    repeats.map(repeat => ({ ...repeat, now })),
+  )
 }
+
+const countDeliveries = statement`
+  update callbacks c set
+    times_seen = c.times_seen + r."timesSeen", last_seen_at = greatest(c.last_seen_at, r.now),
+    highest_callback_count = greatest(c.highest_callback_count, r."highestCallbackCount")
+  from ${rows('id uuid, "timesSeen" integer, "highestCallbackCount" integer, now timestamptz')}
+  where c.id = r.id`

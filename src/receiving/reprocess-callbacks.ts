@@ -4,7 +4,7 @@ import { foldProfiles } from '../correlation/fold-profiles.ts'
 import { arrivalOf } from '../correlation/load-messages.ts'
 import { loadTargets } from '../correlation/load-targets.ts'
 import { lockActivations } from '../correlation/lock-activations.ts'
-import { saveResults } from '../correlation/save-results.ts'
+import { resultsToSave } from '../correlation/save-results.ts'
 import { saveWorkingSet } from '../correlation/save-working-set.ts'
 import type { ActivationState, WorkingSet } from '../correlation/working-set.ts'
 import type { Database } from '../database/pool.ts'
@@ -12,6 +12,7 @@ import { refusalOf } from '../database/refusal.ts'
 import type { SeenBy } from '../database/seen-by.ts'
 import type { CallbacksTable, Tables } from '../database/tables.ts'
 import { inTransaction } from '../database/transaction.ts'
+import { writeTogether } from '../database/write-together.ts'
 import type { Accounts } from '../operating/access.ts'
 import type { CursorKey } from '../operating/cursor.ts'
 import { readJsonMessage } from '../thingspace/json-message.ts'
@@ -92,7 +93,7 @@ async function reprocessCallback(db: Kysely<Tables>, keys: Keys, id: string): Pr
     const target = activation?.recorded ? applyToTarget(set, activation, arrival) : null
     return { arrival, accountName: row.account_name, targetNumber: target?.number ?? null }
   })
-  await saveResults(db, results)
+  await writeTogether(db, [resultsToSave(results)])
   if (activation !== null) await foldProfiles(db, set, activation, [...before.map(arrivalOf), ...arrivals])
   const verdict = verdictOf(callback, activation, set.changes.length > 0)
   await db

@@ -3,10 +3,10 @@ import { applyReport } from '../correlation/apply-report.ts'
 import { lockProfileRows, profileStates } from '../correlation/load-profiles.ts'
 import { loadTargetsByIccid, type NamedIccid } from '../correlation/load-targets.ts'
 import { completeWorkingSet } from '../correlation/load-working-set.ts'
-import { lockActivations } from '../correlation/lock-activations.ts'
-import { type StoredResult, saveResults } from '../correlation/save-results.ts'
+import { tryLockActivations } from '../correlation/lock-activations.ts'
+import { resultsToSave, type StoredResult } from '../correlation/save-results.ts'
 import { saveWorkingSet } from '../correlation/save-working-set.ts'
-import type { ActivationState } from '../correlation/working-set.ts'
+import type { ActivationState, Arrival, WorkingSet } from '../correlation/working-set.ts'
 import type { Written } from '../database/pipeline.ts'
 import type { Tables } from '../database/tables.ts'
 import { together } from '../database/together.ts'
@@ -14,9 +14,9 @@ import { fieldsWithUnknownValue } from '../thingspace/known-values.ts'
 import type { Reading } from '../thingspace/read-callback.ts'
 import { arrivalsOf } from './arrivals.ts'
 import {
+  callbacksToInsert,
   countRepeats,
   findStored,
-  insertCallbacks,
   insertNameless,
   type NewCallback,
   type Repeat,
@@ -63,14 +63,14 @@ export async function storeCallbacks(
     })
   const saved = together([
     insertNameless(db, rows.filter(isNameless), set.now),
-    insertCallbacks(
-      db,
-      rows.filter(row => !isNameless(row)),
-      set.now,
-    ),
     countRepeats(db, repeatsOf(deliveries, stored), set.now),
-    saveResults(db, results),
-    saveWorkingSet(db, set),
+    saveWorkingSet(db, set, [
+      callbacksToInsert(
+        rows.filter(row => !isNameless(row)),
+        set.now,
+      ),
+      resultsToSave(results),
+    ]),
   ])
 
   const verdicts = new Map(rows.map(({ callback, verdict }) => [callback.id, verdict]))
@@ -85,15 +85,25 @@ export async function storeCallbacks(
   return { written }
 }
 
+interface Loaded {
+  activationOf: ActivationOf
+  arrivals: Map<string, Arrival[]>
+  /** Ids of those that were stored before, by fingerprint. */
+  stored: Map<string, string>
+  set: WorkingSet
+}
+
 /** What is known of everything that these callbacks name, under lock. Asked for in one round trip where that is enough. */
-async function lockAndLoad(db: Kysely<Tables>, callbacks: readonly IncomingCallback[]) {
+async function lockAndLoad(db: Kysely<Tables>, callbacks: readonly IncomingCallback[]): Promise<Loaded> {
   const named = callbacks.flatMap(namedIccids)
-  const [{ now, activations }, stored, targets, profileRows] = await together([
-    lockActivations(db, requestsOf(callbacks)),
+  const [locked, stored, targets, profileRows] = await together([
+    tryLockActivations(db, requestsOf(callbacks)),
     findStored(db, callbacks),
     loadTargetsByIccid(db, named),
     lockProfileRows(db, named),
   ])
+  if (locked === null) return lockAndLoad(db, callbacks)
+  const { now, activations } = locked
   const activationOf = activationsByName(activations)
   const arrivals = new Map(callbacks.map(callback => [callback.id, arrivalsOf(callback, activationOf(callback), now)]))
   const set = await completeWorkingSet(db, now, activations, [...arrivals.values()].flat(), {

@@ -15,17 +15,38 @@ export class CannotDo extends Error {
   override name = 'CannotDo'
 }
 
-/** Runs a command and sets the exit code: 0 done, 1 failed, 2 wrong usage. Errors go to standard error. */
-export async function runCommand(usage: string, run: (args: string[]) => Promise<number>): Promise<void> {
-  const args = process.argv.slice(2)
-  try {
-    if (args.includes('--help') || args.includes('-h')) say(usage.trimEnd())
-    else process.exitCode = await run(args)
-  } catch (error) {
-    const wrong = error instanceof WrongUsage || isParseError(error)
-    warn(wrong ? `${(error as Error).message}\n--help says how it is used` : explain(error))
-    process.exitCode = wrong ? 2 : 1
+/** Where a command is run: what it reads and where it writes. */
+export interface Terminal {
+  env: NodeJS.ProcessEnv
+  say(line: string): void
+  warn(line: string): void
+}
+
+/** Resolves to the exit code: 0 done, 1 failed, 2 wrong usage. */
+export type Command = (args: string[], terminal: Terminal) => Promise<number>
+
+/** A command that answers `--help`, and tells of every error on standard error. */
+export function command(usage: string, run: Command): Command {
+  return async (args, terminal) => {
+    try {
+      if (!args.includes('--help') && !args.includes('-h')) return await run(args, terminal)
+      terminal.say(usage.trimEnd())
+      return 0
+    } catch (error) {
+      const wrong = error instanceof WrongUsage || isParseError(error)
+      terminal.warn(wrong ? `${(error as Error).message}\n--help says how it is used` : explain(error))
+      return wrong ? 2 : 1
+    }
   }
+}
+
+/** Runs it with the arguments and the environment of this process, and sets its exit code. */
+export async function runHere(run: Command): Promise<void> {
+  process.exitCode = await run(process.argv.slice(2), {
+    env: process.env,
+    say: line => process.stdout.write(`${line}\n`),
+    warn: line => process.stderr.write(`${line}\n`),
+  })
 }
 
 /** The first argument, which must be one of these. */
@@ -56,14 +77,6 @@ export function explain(error: unknown): string {
   const { code } = describeError(root) as { code?: string }
   if (isDatabaseAway(root)) return `the database can't be used (${code}); see DATABASE_URL`
   return `failed: ${JSON.stringify(describeError(error))}`
-}
-
-export function say(line: string): void {
-  process.stdout.write(`${line}\n`)
-}
-
-export function warn(line: string): void {
-  process.stderr.write(`${line}\n`)
 }
 
 /** Rows as columns that stand below each other. */

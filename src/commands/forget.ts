@@ -1,39 +1,4 @@
-import { parseArgs } from 'node:util'
-import { readConfig } from '../config.ts'
-import { forgetSecrets } from '../retention/forget-secrets.ts'
-import { createSealer } from '../secrets/sealer.ts'
-import { tryOutSealKey } from '../secrets/try-out-seal-key.ts'
-import { withDatabase, withoutAddress } from './command-database.ts'
-import { runCommand, say, WrongUsage } from './command-line.ts'
+import { runHere } from './command-line.ts'
+import { forgetCommand } from './forget-command.ts'
 
-const usage = `npm run forget -- --iccid ICCID [--account ACCOUNT] [--json]
-
-  Erases what is sealed about one profile: the logins that its callbacks brought, and the bytes of messages that could not
-  be read and name it. What is not secret stays. Leaves a row in the table audit for each callback, and one for the request.
-
-  --iccid ICCID      the profile
-  --account ACCOUNT  of this account only
-  --json             JSON for programs
-
-  DATABASE_URL, SEAL_KEY, SEAL_KEYS_PREVIOUS as for the service
-`
-
-await runCommand(usage, async args => {
-  const { values } = parseArgs({
-    args,
-    options: { iccid: { type: 'string' }, account: { type: 'string' }, json: { type: 'boolean' } },
-  })
-  if (values.iccid === undefined || !/^\d{18,22}$/.test(values.iccid)) {
-    throw new WrongUsage('--iccid: the digits of one ICCID')
-  }
-  const wish = { iccid: values.iccid, accountName: values.account ?? null }
-  const config = readConfig(withoutAddress(process.env))
-  const sealer = createSealer(config.sealKey ?? (await tryOutSealKey(config.dataDir)), config.sealKeysPrevious)
-  const forgotten = await withDatabase(config, db => forgetSecrets(db, sealer, wish))
-  say(
-    values.json
-      ? JSON.stringify(forgotten)
-      : `erased in ${forgotten.callbacks} callbacks, of which ${forgotten.quarantined} could not be read`,
-  )
-  return 0
-})
+await runHere(forgetCommand)

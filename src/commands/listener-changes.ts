@@ -4,7 +4,7 @@ import { type Placed, placeListeners, type Registration } from '../listeners/pla
 import { removeListener } from '../listeners/remove-listener.ts'
 import { type ListenerView, listListeners } from '../listeners/stored-listeners.ts'
 import { CarrierError } from '../thingspace/carrier-error.ts'
-import { CannotDo, explain, say, warn } from './command-line.ts'
+import { CannotDo, explain, type Terminal } from './command-line.ts'
 import { type ListenerOptions, readCredentials } from './listener-options.ts'
 import { account, callbackUrls, defaultServices, label, type Work } from './listener-work.ts'
 
@@ -56,7 +56,7 @@ export async function rotate(work: Work): Promise<number> {
 type Fallback = Pick<Registration, 'url' | 'username'>
 
 async function placeAll(
-  { options, config, ...work }: Work,
+  { terminal: { say, warn }, options, config, ...work }: Work,
   services: readonly string[],
   fallback: (serviceName: string) => Fallback,
   done: string,
@@ -78,11 +78,16 @@ async function placeAll(
     },
     registrations,
   )
-  report(options, placed, done)
+  report({ say, warn }, options, placed, done)
   return placed.every(({ error }) => error === null) ? 0 : 1
 }
 
-function report({ json }: ListenerOptions, placed: readonly Placed[], done: string): void {
+function report(
+  { say, warn }: Pick<Terminal, 'say' | 'warn'>,
+  { json }: ListenerOptions,
+  placed: readonly Placed[],
+  done: string,
+): void {
   for (const one of placed) {
     if (one.error !== null) warn(`${label(one)}: ${explain(one.error)}\n  ${consequence(one.error)}`)
     else if (!json) say(`${label(one)}: ${done}, ${one.url}, user name ${one.username}`)
@@ -100,7 +105,8 @@ function consequence(error: unknown): string {
 }
 
 export async function deregister(work: Work): Promise<number> {
-  const { options } = work
+  const { options, terminal } = work
+  const { say, warn } = terminal
   const services = options.services.length > 0 ? options.services : defaultServices
   const outcomes: { serviceName: string; atCarrier: boolean; here: boolean }[] = []
   let failed = 0
@@ -125,9 +131,11 @@ function removalOf({ atCarrier, here }: { atCarrier: boolean; here: boolean }): 
   return `${there}; ${here ? 'its credentials are accepted for 24 hours more' : 'it was not ours'}`
 }
 
-export async function clearLoginLatch({ client, options }: Work): Promise<number> {
+export async function clearLoginLatch({ client, options, terminal }: Work): Promise<number> {
   await client.clearLoginLatch()
-  say(options.json ? JSON.stringify({ cleared: true }) : 'logins are tried again; five refused ones lock the account')
+  terminal.say(
+    options.json ? JSON.stringify({ cleared: true }) : 'logins are tried again; five refused ones lock the account',
+  )
   return 0
 }
 

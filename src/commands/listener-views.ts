@@ -1,10 +1,10 @@
 import { findListenerDrift } from '../listeners/find-listener-drift.ts'
 import { type ListenerView, listListeners } from '../listeners/stored-listeners.ts'
 import type { RegisteredListener } from '../thingspace/client.ts'
-import { alignColumns, explain, say, warn } from './command-line.ts'
+import { alignColumns, explain } from './command-line.ts'
 import { isAskedFor, isSame, label, type Work } from './listener-work.ts'
 
-export async function list({ options, config, db, client }: Work): Promise<number> {
+export async function list({ terminal: { say, warn }, options, config, db, client }: Work): Promise<number> {
   const stored = (await listListeners(db)).filter(one => isAskedFor(options, one))
   const configured = config.listeners.flatMap(({ accountName, serviceNames, username }) =>
     serviceNames.map(serviceName => ({ accountName, serviceName, username })),
@@ -68,7 +68,7 @@ function table(items: readonly (ListedListener & { carrierUrl: string | null })[
   return alignColumns([head, ...rows])
 }
 
-export async function check({ options, config, db, listenersKey, client }: Work): Promise<number> {
+export async function check({ terminal: { say }, options, config, db, listenersKey, client }: Work): Promise<number> {
   const drift = await findListenerDrift(db, client, {
     configured: config.listeners,
     listenersKey,

@@ -3,10 +3,12 @@ import type { Database } from '../database/pool.ts'
 import { callbackUrl } from '../listeners/callback-url.ts'
 import type { ListenerName } from '../listeners/stored-listeners.ts'
 import type { ThingSpaceClient } from '../thingspace/client.ts'
+import type { Terminal } from './command-line.ts'
 import { type ListenerOptions, usable } from './listener-options.ts'
 
 /** What every action of `npm run listener` works with. */
 export interface Work {
+  terminal: Terminal
   options: ListenerOptions
   config: Config
   db: Database

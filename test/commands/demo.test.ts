@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import t, { type Test } from 'tap'
 import { removeDataDirectory } from '../../src/database/embedded-cluster.ts'
+import { childEnvironment } from '../fixtures/child-environment.ts'
 import { createTestDatabase } from '../fixtures/database.ts'
 
 const sealKey = Buffer.alloc(32, 7).toString('base64')
@@ -20,7 +21,7 @@ interface Ended {
 /** What `npm run demo` runs, with nothing in its environment but what is given. */
 function startDemo(t: Test, args: string[], env: Record<string, string>) {
   const child = spawn(process.execPath, [entry, ...args], {
-    env: { PATH: process.env.PATH ?? '', ...env },
+    env: childEnvironment(env),
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   t.teardown(() => child.kill('SIGKILL'))

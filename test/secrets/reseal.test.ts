@@ -6,6 +6,7 @@ import t, { type Test } from 'tap'
 import { v7 as uuidv7 } from 'uuid'
 import { callbackSeal } from '../../src/secrets/callback-seal.ts'
 import { createSealer, keyIdOf } from '../../src/secrets/sealer.ts'
+import { childEnvironment } from '../fixtures/child-environment.ts'
 import { createTestDatabase } from '../fixtures/database.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
 import { startServerProcess } from '../fixtures/server-process.ts'
@@ -170,7 +171,7 @@ async function countByKey(service: TestService): Promise<{ done: number; left: n
 function startReseal(databaseUrl: string, env: Record<string, string>) {
   let output = ''
   const child = spawn(process.execPath, [entry], {
-    env: { PATH: process.env.PATH ?? '', DATABASE_URL: databaseUrl, ...env },
+    env: childEnvironment({ DATABASE_URL: databaseUrl, ...env }),
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   child.stdout.on('data', data => (output += data))

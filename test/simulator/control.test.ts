@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import t from 'tap'
 import { makeDevices, makeEid, makeIccid, makeImei } from '../../src/simulator/make-identifiers.ts'
 import { startSimulator } from '../../src/simulator/start-simulator.ts'
+import { childEnvironment } from '../fixtures/child-environment.ts'
 import { account, sleep, startAll } from './callback-receiver.ts'
 
 const json = async (method: string, url: string, body?: unknown) => {
@@ -131,7 +132,7 @@ t.test('without a seed it picks one and says it', async t => {
 t.test('npm run simulator says where it is, and leaves on SIGTERM', async t => {
   const command = new URL('../../src/commands/simulator.ts', import.meta.url).pathname
   const run = (env: Record<string, string>) => {
-    const child = spawn(process.execPath, [command], { env: { PATH: process.env.PATH ?? '', ...env } })
+    const child = spawn(process.execPath, [command], { env: childEnvironment(env) })
     t.teardown(() => child.kill('SIGKILL'))
     let text = ''
     child.stdout.on('data', chunk => (text += chunk))

@@ -48,6 +48,23 @@ async function closeDatabase(t: Test, url: string): Promise<() => Promise<void>>
   }
 }
 
+t.test('who asks without a token before it is known whether there is one is not sent away', async t => {
+  const url = await createTestDatabase(t)
+  const holder = new pg.Client({ connectionString: url })
+  await holder.connect()
+  t.teardown(() => holder.end())
+  await holder.query('begin')
+  await holder.query('lock table api_tokens in access exclusive mode')
+  const config = readConfig({ PORT: '0', DATABASE_URL: url, SEAL_KEY: sealKey, LOG_LEVEL: 'silent' })
+  const service = await startService(config, createLog('silent'))
+  t.teardown(() => service.close())
+  const asked = send(`${service.url}/v1/summary`, 'GET', {})
+  await sleep(100)
+  await holder.query('rollback')
+  await service.opened
+  t.not((await asked).status, 401, 'a page would take that for the end of its session')
+})
+
 t.test('what was known counts on while the database is away, except where a revoked token would', async t => {
   const { url, token } = await fill(t)
   const service = await startTestService(t, { DATABASE_URL: url })
@@ -86,9 +103,9 @@ t.test('until the database was reached nothing is taken for the try-out mode', a
   const path = `/callbacks/${account}/CarrierService`
   const post = (body: unknown) => send(service.url + path, 'POST', { body })
   t.notOk(service.isTriedOut())
-  t.match(await get('/v1/changes'), { status: 401 })
+  t.match(await get('/v1/changes'), { status: 503 }, 'whether a token is needed is not known')
   t.match(await get('/v1/changes', { authorization: `Bearer ${token}` }), { status: 503 })
-  t.match(await get('/metrics'), { status: 401 })
+  t.match(await get('/metrics'), { status: 503 })
   t.match(await get('/health/live'), { status: 200 })
   t.match(await post(makeCallback()), { status: 503 }, 'its listener may be in the database')
   t.match(await post(makeCallback(credentials)), { status: 503 })

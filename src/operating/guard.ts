@@ -30,15 +30,29 @@ export const revokedWithinMs = 2_000
 export function guard(options: GuardOptions) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     const { scope } = request.routeOptions.config
-    if (options.tryOut()) {
-      if (!isFromThisMachine(request)) {
-        throw new HttpError(403, 'this service is being tried out and serves its own machine only')
-      }
-      grant(request, everything)
-    } else if (scope !== undefined && !(scope === 'metrics' && isWithoutTokens(options))) {
+    if (await isTriedOut(options, request)) serveThisMachine(request)
+    else if (scope !== undefined && !(scope === 'metrics' && isWithoutTokens(options))) {
       await admit(options, scope, request, reply)
     }
   }
+}
+
+/**
+ * Who comes without a token before it is known whether there is any waits for that: a page would take a 401 for the end
+ * of its session, while the service only starts anew.
+ */
+async function isTriedOut(options: GuardOptions, { headers, routeOptions }: FastifyRequest): Promise<boolean> {
+  const { scope } = routeOptions.config
+  const mayBe = options.configured.length === 0 && options.tokens.last() === null
+  if (mayBe && scope !== undefined && headers.authorization === undefined) await storedTokens(options, scope)
+  return options.tryOut()
+}
+
+function serveThisMachine(request: FastifyRequest): void {
+  if (!isFromThisMachine(request)) {
+    throw new HttpError(403, 'this service is being tried out and serves its own machine only')
+  }
+  grant(request, everything)
 }
 
 /**

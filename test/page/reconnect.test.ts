@@ -25,7 +25,7 @@ t.test('a page whose service went away says so, and goes on after the last chang
   await page.getByRole('status').getByText('Connection lost').waitFor()
   await page.getByText('What you see may be old.').first().waitFor({ timeout: 45_000 })
   t.equal(await page.getByRole('progressbar', { name: 'Progress of before' }).count(), 1, 'what was seen stays')
-  await other.record('while-away', [device(2)])
+  t.equal((await other.record('while-away', [device(2)])).status, 201)
   await startTestService(t, { DATABASE_URL, PORT: new URL(first.url).port })
   await page.getByRole('progressbar', { name: 'Progress of while-away' }).waitFor({ timeout: 45_000 })
   await page.getByRole('status').getByText('Live').waitFor()

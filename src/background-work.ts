@@ -66,6 +66,7 @@ export function createBackgroundWork(options: BackgroundWorkOptions): Jobs {
     jobs,
     migrate,
     log,
+    onRun: (job, seconds) => metrics.jobSeconds.observe({ job }, seconds),
     onFailure: (job, error) => {
       metrics.jobFailures.inc({ job })
       log.warn({ err: error, job }, 'background work failed; it is tried again')

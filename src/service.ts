@@ -1,7 +1,6 @@
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
-import { countOverdue } from './activations/mark-overdue.ts'
 import { createApp } from './app.ts'
 import { createBackgroundWork } from './background-work.ts'
 import { createChangeFeed } from './changes/change-feed.ts'
@@ -9,7 +8,7 @@ import { type Config, ConfigError, unprotected } from './config.ts'
 import { openJobStore } from './database/job-store.ts'
 import { onceReached, openStore } from './database/open-store.ts'
 import { openPipelinedDatabase } from './database/pipeline.ts'
-import { openDatabase } from './database/pool.ts'
+import { openDatabase, type WatchedPool } from './database/pool.ts'
 import { findReader } from './database/reader.ts'
 import { databaseProblems } from './database/readiness.ts'
 import { openReading } from './database/seen-by.ts'
@@ -27,6 +26,7 @@ import { storeOrSpool } from './receiving/store-or-spool.ts'
 import { type DatabaseKeys, loadDatabaseKeys } from './secrets/database-keys.ts'
 import { createSealer } from './secrets/sealer.ts'
 import { tryOutSealKey } from './secrets/try-out-seal-key.ts'
+import { findBacklog } from './summary/find-backlog.ts'
 
 export interface Service {
   /** Where it listens, for instance `http://127.0.0.1:3000`. */
@@ -50,34 +50,37 @@ export async function startService(config: Config, log: Logger): Promise<Service
     if (!closing) log.warn({ err: error }, 'a database connection was lost')
   }
 
+  const pools = new Map<string, WatchedPool>()
+  const watched = (name: string) => ({
+    url,
+    name: `thingspace ${name}`,
+    onConnectionError,
+    watch: (pool: WatchedPool) => pools.set(name, pool),
+  })
+
   // Pools of their own, so that receiving is never starved by queries, nor these by background work.
   const receiving = openPipelinedDatabase({
-    url,
-    name: 'thingspace receiving',
+    ...watched('receiving'),
     connections: 3,
     statementTimeoutMs: 1_500,
     lockTimeoutMs: 250,
     connectionTimeoutMs: 1_000,
-    onConnectionError,
   })
   const askingLimits = {
     // All that is asked is found by key. A link that went dead is noticed a second after this.
     statementTimeoutMs: 3_000,
     lockTimeoutMs: 2_000,
     connectionTimeoutMs: 3_000,
-    onConnectionError,
   }
-  const reading = openReading({ url, name: 'thingspace reading', connections: 6, ...askingLimits })
-  const asking = openDatabase({ url, name: 'thingspace asking', connections: 5, ...askingLimits })
+  const reading = openReading({ ...watched('reading'), connections: 6, ...askingLimits })
+  const asking = openDatabase({ ...watched('asking'), connections: 5, ...askingLimits })
   const store = openJobStore({
-    url,
-    name: 'thingspace background',
+    ...watched('background'),
     connections: 4,
     // A link that went dead is noticed a second after this.
     statementTimeoutMs: 3_000,
     lockTimeoutMs: 2_000,
     connectionTimeoutMs: 3_000,
-    onConnectionError,
   })
 
   let databaseKeys: DatabaseKeys | null = null
@@ -96,7 +99,9 @@ export async function startService(config: Config, log: Logger): Promise<Service
   const metrics = createMetrics({
     queueDepth: () => writer.depth(),
     callersAgeMs: callers.ageMs,
-    countOverdue: () => countOverdue(asking),
+    feedReaders: () => feed.readers(),
+    pools: () => pools,
+    findBacklog: () => findBacklog(asking),
   })
   const writer = admitEarly(
     createCallbackWriter(receiving, {

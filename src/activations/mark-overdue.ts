@@ -59,10 +59,3 @@ async function markOne(db: Kysely<Tables>, name: RequestName): Promise<void> {
     ],
   })
 }
-
-export async function countOverdue(db: Database): Promise<number> {
-  const { rows } = await sql<{ count: number }>`select count(*)::int as count from activations where overdue`.execute(
-    db,
-  )
-  return rows[0]?.count ?? 0
-}

@@ -15,6 +15,8 @@ export interface ChangeFeed {
   look(): Promise<void>
   /** The id of the last change known here. */
   head(): bigint
+  /** Those who wait for a change now, by poll or by stream. */
+  readers(): number
   start(): Promise<void>
   stop(): Promise<void>
 }
@@ -96,6 +98,7 @@ export function createChangeFeed(seenBy: SeenBy, databaseUrl: string, log: Logge
   return {
     look,
     head: () => end,
+    readers: () => waiting.size,
     async read(after, filter, accounts, limit) {
       if (after < start || after > end) return findChanges(seenBy(accounts), after, filter, accounts, limit)
       const first = firstAfter(newest, after)

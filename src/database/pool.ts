@@ -17,9 +17,14 @@ export interface DatabaseOptions {
   connectionTimeoutMs: number
   /** Told of connections that die while they idle; each is dropped and replaced on demand. */
   onConnectionError: (error: Error) => void
+  /** Given the pool, to see how busy it is. */
+  watch?: (pool: WatchedPool) => void
   /** Each statement is planned once a connection, not for every execution. */
   planOnce?: boolean
 }
+
+/** What can be seen of a pool: connections that are open, that idle, and requests that wait for one. */
+export type WatchedPool = Pick<pg.Pool, 'totalCount' | 'idleCount' | 'waitingCount'>
 
 export type Database = Kysely<Tables>
 
@@ -58,6 +63,7 @@ export function openPool(options: DatabaseOptions): pg.Pool {
   // would end this process (node-postgres #2439). So every client has a listener of its own.
   pool.on('connect', client => client.on('error', options.onConnectionError))
   pool.on('error', options.onConnectionError)
+  options.watch?.(pool)
   const cutIdle = endTogether(pool)
   if (hosts.mustWrite) hosts.whenLeft(cutIdle)
   return pool

@@ -22,6 +22,8 @@ export interface JobsOptions {
   migrate: boolean
   log: Logger
   onFailure: (job: string, error: unknown) => void
+  /** After each run, whatever came of it. */
+  onRun: (job: string, seconds: number) => void
 }
 
 /** A schema of its own: the library makes and migrates it by itself. */
@@ -33,7 +35,7 @@ const hour = 3_600
  * Work that recurs, once for all replicas. Each run queues the next one before it begins, and a queue holds one job
  * that waits: so a run that dies with its process or its connection neither ends the work nor doubles it.
  */
-export function createJobs({ store, jobs, migrate, log, onFailure }: JobsOptions): Jobs {
+export function createJobs({ store, jobs, migrate, log, onFailure, onRun }: JobsOptions): Jobs {
   let stopping = false
   let started: Promise<void> = Promise.resolve()
   const boss = openBoss(store, migrate)
@@ -64,12 +66,15 @@ export function createJobs({ store, jobs, migrate, log, onFailure }: JobsOptions
     await boss.work(name, { pollingIntervalSeconds }, async () => {
       await queue(name, everySeconds)
       if (stopping) return
+      const began = performance.now()
       try {
         await run(() => stopping)
       } catch (error) {
         if (stopping) return
         onFailure(name, error)
         throw error
+      } finally {
+        onRun(name, (performance.now() - began) / 1_000)
       }
     })
     await queue(name, 0)

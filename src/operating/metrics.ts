@@ -1,4 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { WatchedPool } from '../database/pool.ts'
+import type { Backlog } from '../summary/find-backlog.ts'
+import { measureBacklog, measurePools } from './measured-state.ts'
 
 /** What the service counts. No identifier is ever a label, and every label has few values. */
 export interface Metrics {
@@ -13,6 +16,7 @@ export interface Metrics {
   polls: Counter<'outcome'>
   carrierCalls: Counter<'call' | 'outcome'>
   jobFailures: Counter<'job'>
+  jobSeconds: Histogram<'job'>
   spooled: Counter
   drained: Counter
   /** null: there is no spool. */
@@ -28,11 +32,15 @@ export interface MeasuredSpool {
 export interface Measured {
   queueDepth: () => number
   callersAgeMs: () => number
+  /** Those who wait for a change. */
+  feedReaders: () => number
+  pools: () => ReadonlyMap<string, WatchedPool>
   /** Asked for every page of metrics: each replica tells the same. */
-  countOverdue: () => Promise<number>
+  findBacklog: () => Promise<Backlog>
 }
 
-export function createMetrics({ queueDepth, callersAgeMs, countOverdue }: Measured): Metrics {
+export function createMetrics(measured: Measured): Metrics {
+  const { queueDepth, callersAgeMs, feedReaders } = measured
   const registry = new Registry()
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
@@ -53,17 +61,15 @@ export function createMetrics({ queueDepth, callersAgeMs, countOverdue }: Measur
     },
   })
   new Gauge({
-    name: 'thingspace_activations_overdue',
-    help: 'Activations with targets that have no final result although their time is up',
+    name: 'thingspace_feed_readers',
+    help: 'Requests that wait for a change, by poll or by stream',
     registers,
-    async collect() {
-      // The page has other things to tell when the database is away.
-      await countOverdue().then(
-        count => this.set(count),
-        () => this.reset(),
-      )
+    collect() {
+      this.set(feedReaders())
     },
   })
+  measurePools(registers, measured.pools)
+  measureBacklog(registers, measured.findBacklog)
   let spool: MeasuredSpool | null = null
   const gauge = (name: string, help: string, measure: (of: MeasuredSpool) => number) =>
     new Gauge({
@@ -149,6 +155,13 @@ export function createMetrics({ queueDepth, callersAgeMs, countOverdue }: Measur
       name: 'thingspace_calls_total',
       help: 'Calls of ThingSpace, by what was asked and what came of it',
       labelNames: ['call', 'outcome'],
+      registers,
+    }),
+    jobSeconds: new Histogram({
+      name: 'thingspace_job_seconds',
+      help: 'How long runs of background work took, by job; those that failed too',
+      labelNames: ['job'],
+      buckets: [0.01, 0.1, 1, 10, 60],
       registers,
     }),
     jobFailures: new Counter({

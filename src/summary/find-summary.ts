@@ -1,4 +1,4 @@
-import { type Kysely, sql } from 'kysely'
+import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { Tables } from '../database/tables.ts'
 import type { Accounts } from '../operating/access.ts'
 import { ofAccounts } from '../operating/of-accounts.ts'
@@ -46,20 +46,31 @@ export async function findSummary(db: Kysely<Tables>, accounts: Accounts): Promi
           ) c on c.minute = m.minute
         order by m.minute
       ) g) as minutes,
-      (select min(oldest.received_at) from (
-          select group_id from callback_counts where verdict = 'unmatched' and ${visible}
-          group by 1 having sum(callbacks) > 0
-        ) g cross join lateral (
-          select received_at from callbacks where group_id = g.group_id order by received_at limit 1
-        ) oldest) as oldest_unmatched_at,
-      (select min(oldest.submitted_at) from (
-          select group_id from activation_counts where status in ('pending', 'partial') and ${visible}
-          group by 1 having sum(activations) > 0
-        ) g cross join lateral (
-          select submitted_at from activations
-          where group_id = g.group_id and recorded_at is not null order by submitted_at limit 1
-        ) oldest) as oldest_pending_at`.execute(db)
+      (${oldestUnmatched(visible)}) as oldest_unmatched_at,
+      (${oldestPending(visible)}) as oldest_pending_at`.execute(db)
   const [row] = rows
   if (row === undefined) throw new Error('a select without from has one row')
   return row
+}
+
+/** The first entry of an index for each group that has any. */
+export function oldestUnmatched(visible: RawBuilder<unknown>): RawBuilder<Date | null> {
+  return sql`
+    select min(oldest.received_at) from (
+      select group_id from callback_counts where verdict = 'unmatched' and ${visible}
+      group by 1 having sum(callbacks) > 0
+    ) g cross join lateral (
+      select received_at from callbacks where group_id = g.group_id order by received_at limit 1
+    ) oldest`
+}
+
+export function oldestPending(visible: RawBuilder<unknown>): RawBuilder<Date | null> {
+  return sql`
+    select min(oldest.submitted_at) from (
+      select group_id from activation_counts where status in ('pending', 'partial') and ${visible}
+      group by 1 having sum(activations) > 0
+    ) g cross join lateral (
+      select submitted_at from activations
+      where group_id = g.group_id and recorded_at is not null order by submitted_at limit 1
+    ) oldest`
 }

@@ -118,7 +118,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
       },
     }),
   )
-  metrics.measureSpool(spool)
+  metrics.measureSpool(spool, config.spoolMaxAgeMs)
   const take = storeOrSpool({
     writer,
     spool,
@@ -164,7 +164,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
     client,
     leaving: leaving.signal,
     findProblems: async () =>
-      closing ? ['shutting down'] : [...spoolProblems(spool), ...(await databaseProblems(asking))],
+      closing ? ['shutting down'] : [...spoolProblems(spool, config), ...(await databaseProblems(asking))],
   })
   const background = createBackgroundWork({ store, config, listenersKey, client, metrics, log })
   const isClosing = () => closing
@@ -202,8 +202,11 @@ export async function startService(config: Config, log: Logger): Promise<Service
 const noReader =
   'row-level security is off: the database user has no role reader_of_<user>; give it CREATEROLE and run npm run migrate'
 
+/** Connections that may wait to be taken; the system's own limit, often 4,096, holds too. Past it they wait a second or more. */
+const mostInBacklog = 4_096
+
 async function listen(app: FastifyInstance, { host, port }: Config): Promise<string> {
-  await app.listen({ host, port })
+  await app.listen({ host, port, backlog: mostInBacklog })
   const { port: bound } = app.server.address() as AddressInfo
   return `http://${host.includes(':') ? `[${host}]` : host}:${bound}`
 }

@@ -44,7 +44,9 @@ t.test('.env.example names every variable that the service or docker compose rea
   const lists = source.matchAll(/const (?:\{([A-Z_, ]+)\} = env\b|\w+Variables = \[(['A-Z_,\s]+)\])/g)
   const listed = [...lists].flatMap(([, taken, named]) => (taken ?? named ?? '').match(/[A-Z_]+/g) ?? [])
   const byService = [...source.matchAll(/\benv\.([A-Z][A-Z_]*)/g)].map(([, name = '']) => name)
-  const byCompose = [...compose.matchAll(/\$\{([A-Z_]+)/g)].map(([, name = '']) => name)
+  const byCompose = [...compose.matchAll(/\$\{([A-Z_]+)|environment: ([A-Z_]+)$/gm)].map(
+    ([, one, other]) => one ?? other ?? '',
+  )
   const expected = new Set([...listed, ...byService, ...byCompose])
   t.ok(expected.size > 15, 'the variables are found')
   t.strictSame(example.map(({ name }) => name).sort(), [...expected].sort())
@@ -62,12 +64,16 @@ t.test('.env.example with its needed lines filled in lets the service be reached
   t.match(config, { tryOut: false, listeners: [{}], tokens: [{}] })
 })
 
+/** Compose's own affair: the container listens everywhere inside, and has a database beside it. */
+const ofCompose = new Set([
+  ...['HOST', 'PORT', 'DATABASE_URL', 'DATA_DIR'],
+  ...['BALANCER_PORT', 'PROMETHEUS_PORT', 'GRAFANA_PORT', 'METRICS_TOKEN'],
+])
+
 t.test('docker compose names a needed variable that is missing, and hands on all others', async t => {
   for (const { name, needed } of example) {
     if (needed) t.match(compose, `\${${name}:?`, `${name} is asked for`)
-    // These are compose's own affair: the container listens everywhere inside, and has a database beside it.
-    else if (!['HOST', 'PORT', 'BALANCER_PORT', 'DATABASE_URL', 'DATA_DIR'].includes(name))
-      t.match(compose, `${name}: \${${name}:-`)
+    else if (!ofCompose.has(name)) t.match(compose, `${name}: \${${name}:-`)
   }
   t.match(compose, /^ {6}- 127\.0\.0\.1:\$\{PORT:-3000\}:3000$/m, 'published on this machine only')
 })

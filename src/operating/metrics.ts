@@ -26,6 +26,7 @@ export interface Metrics {
 export interface MeasuredSpool {
   depth(): number
   bytes(): number
+  maxBytes: number
   oldestAgeMs(): number
 }
 
@@ -83,7 +84,8 @@ export function createMetrics(measured: Measured): Metrics {
     })
   gauge('thingspace_spool_active', 'Whether callbacks can be kept on the disk while the database is away', () => 1)
   gauge('thingspace_spool_depth', 'Callbacks on the disk that are not in the database yet', of => of.depth())
-  gauge('thingspace_spool_bytes', 'Bytes that they take, of SPOOL_MAX_BYTES', of => of.bytes())
+  gauge('thingspace_spool_bytes', 'Bytes that they take', of => of.bytes())
+  gauge('thingspace_spool_max_bytes', 'Bytes that they may take', of => of.maxBytes)
   gauge(
     'thingspace_spool_oldest_age_seconds',
     'Since when the oldest one waits; 0 without any',

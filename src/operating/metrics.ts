@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { WatchedPool } from '../database/pool.ts'
 import type { Backlog } from '../summary/find-backlog.ts'
+import { beginAtZero } from './begin-at-zero.ts'
 import { measureBacklog, measurePools } from './measured-state.ts'
 
 /** What the service counts. No identifier is ever a label, and every label has few values. */
@@ -94,7 +95,7 @@ export function createMetrics(measured: Measured): Metrics {
   gauge('thingspace_spool_too_old', 'Whether the oldest one waits for longer than SPOOL_MAX_AGE', of =>
     Number(of.oldestAgeMs() > spoolMaxAgeMs),
   )
-  return {
+  const metrics: Metrics = {
     registry,
     measureSpool(opened, maxAgeMs) {
       spool = opened
@@ -178,4 +179,6 @@ export function createMetrics(measured: Measured): Metrics {
       registers,
     }),
   }
+  beginAtZero(metrics)
+  return metrics
 }

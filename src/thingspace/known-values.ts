@@ -34,6 +34,8 @@ const known = {
   profileRole: new Set(['LEAD', 'LOCAL']),
 }
 
+export const fieldsWithKnownValues: readonly string[] = Object.keys(known)
+
 /** The fields whose value no page names. */
 export function fieldsWithUnknownValue(facts: ProfileFacts): string[] {
   return Object.entries(known).flatMap(([field, values]) => {

@@ -31,3 +31,16 @@ t.test('verdicts, refusals and values that nobody documented are counted', async
   }
   t.notMatch(body, device(2).iccid)
 })
+
+t.test('what an alert asks for is told from the beginning, or its first growth would not be one', async t => {
+  const service = await startTestService(t)
+  const { body } = await service.get('/metrics')
+  for (const line of [
+    'thingspace_callbacks_received_total{service="NiddService",verdict="quarantined"} 0',
+    'thingspace_callbacks_received_total{service="CarrierService",verdict="applied"} 0',
+    'thingspace_callbacks_refused_total{reason="503"} 0',
+    'thingspace_unknown_values_total{field="profileRole"} 0',
+  ]) {
+    t.ok(String(body).includes(`${line}\n`), line)
+  }
+})

@@ -125,6 +125,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     tryOut: callers.tryOut,
     isFull,
     bodyLimit: config.callbackBodyLimit,
+    logPerSecond: config.logCallbacksPerSecond,
     metrics,
   })
   await app.register(activationRoutes, { db, seenBy, expectWithin: config.expectWithin })

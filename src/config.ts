@@ -35,6 +35,8 @@ export interface Config {
   sealKey: Buffer | null
   sealKeysPrevious: Buffer[]
   logLevel: string
+  /** Of further ones only the number is logged. */
+  logCallbacksPerSecond: number
   expectWithin: ExpectWithin
   keep: Retention
   /** null: nothing is asked of ThingSpace, only its callbacks are taken. */
@@ -137,6 +139,11 @@ export function readConfig(environment: Env): Config {
     sealKey: env.SEAL_KEY === undefined ? null : attempt('SEAL_KEY', () => readKey(env.SEAL_KEY ?? ''), null),
     sealKeysPrevious: attempt('SEAL_KEYS_PREVIOUS', () => readList(env.SEAL_KEYS_PREVIOUS ?? '').map(readKey), []),
     logLevel: attempt('LOG_LEVEL', () => readLogLevel(env.LOG_LEVEL ?? 'info'), 'info'),
+    logCallbacksPerSecond: attempt(
+      'LOG_CALLBACKS_PER_SECOND',
+      () => readLinesPerSecond(env.LOG_CALLBACKS_PER_SECOND ?? '200'),
+      0,
+    ),
     expectWithin: attempt('EXPECT_WITHIN', () => readExpectWithin(env.EXPECT_WITHIN ?? '15m'), {
       default: 0,
       byOperation: {},
@@ -156,6 +163,10 @@ export function readConfig(environment: Env): Config {
   }
   if (problems.length > 0) throw new ConfigError(problems)
   return config
+}
+
+function readLinesPerSecond(text: string): number {
+  return text === 'all' ? Number.POSITIVE_INFINITY : readNumber(text, 0, 1_000_000, ', or all')
 }
 
 /** What is said of a service that others can reach while it has no listener and no token. */
@@ -237,9 +248,10 @@ function readList(text: string): string[] {
     .filter(item => item !== '')
 }
 
-function readNumber(text: string, least: number, most: number): number {
+function readNumber(text: string, least: number, most: number, or = ''): number {
   const value = Number(text)
-  if (!/^\d+$/.test(text) || value < least || value > most) throw new Error(`a whole number from ${least} to ${most}`)
+  if (!/^\d+$/.test(text) || value < least || value > most)
+    throw new Error(`a whole number from ${least} to ${most}${or}`)
   return value
 }
 

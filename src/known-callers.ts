@@ -19,6 +19,8 @@ export interface KnownCallers {
   tryOut(): boolean
   /** True once it is known that nothing protects the service, whether it is being tried out or not. */
   isUnprotected(): boolean
+  /** How many there are, here and in the database as far as it was read. */
+  count(): { listeners: number; tokens: number }
   /** Milliseconds since the moment of which all this tells. */
   ageMs(): number
   /** Resolves once it could be read. */
@@ -86,6 +88,14 @@ export function knowCallers({ config, databaseUrl, listenersKey, log, keep }: Kn
     areListenersKnown: () => listenersKey() !== null && known.last() !== null,
     tryOut: () => config.tryOut && isEmpty(known.last()),
     isUnprotected: () => config.listeners.length === 0 && config.tokens.length === 0 && isEmpty(known.last()),
+    count() {
+      const { tokens, listeners } = known.last() ?? { tokens: null, listeners: null }
+      const stored = new Set(listeners?.accepted.map(one => `${one.serviceName} ${one.accountName}`))
+      return {
+        listeners: stored.size + config.listeners.reduce((sum, { serviceNames }) => sum + serviceNames.length, 0),
+        tokens: config.tokens.length + (tokens?.live.length ?? 0),
+      }
+    },
     ageMs: known.ageMs,
     start: known.start,
     async stop() {

@@ -36,6 +36,8 @@ export interface Service {
   opened: Promise<void>
   /** Whether it is being tried out: neither here nor in the database is a listener or a token. */
   isTriedOut(): boolean
+  /** How many listeners and tokens there are, here and in the database. */
+  callers(): { listeners: number; tokens: number }
   /** Takes nothing new, finishes what is under way, lets go of everything. */
   close(): Promise<void>
 }
@@ -192,7 +194,14 @@ export async function startService(config: Config, log: Logger): Promise<Service
     await embedded?.stop()
   }
   try {
-    return { url: await listen(app, config), databaseUrl: url, opened, isTriedOut: callers.tryOut, close }
+    return {
+      url: await listen(app, config),
+      databaseUrl: url,
+      opened,
+      isTriedOut: callers.tryOut,
+      callers: callers.count,
+      close,
+    }
   } catch (error) {
     await close()
     throw error

@@ -1,12 +1,18 @@
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
+import { splitHosts } from '../database/hosts.ts'
 
-/** What is on, what is off, and where to look. */
-export async function greet(
-  config: Config,
-  { url, opened, isTriedOut }: { url: string; opened: Promise<void>; isTriedOut: () => boolean },
-  log: Logger,
-): Promise<void> {
+export interface Greeted {
+  url: string
+  opened: Promise<void>
+  isTriedOut: () => boolean
+  /** How many there are, here and in the database. */
+  callers: () => { listeners: number; tokens: number }
+}
+
+/** What is on, what is off and how it is turned on, and where to look. */
+export async function greet(config: Config, service: Greeted, log: Logger): Promise<void> {
+  const { url, opened, isTriedOut, callers } = service
   log.info({ url, docs: `${url}/docs`, health: `${url}/health/ready` }, `listening on ${url}`)
   await opened
   if (isTriedOut()) {
@@ -15,5 +21,46 @@ export async function greet(
         'credentials, and the data is kept for trying only. See .env.example for running it in earnest.',
     )
   }
-  log.info({ database: config.databaseUrl === null ? `embedded, in ${config.dataDir}` : 'DATABASE_URL' }, 'ready')
+  const parts = partsOf(config, callers())
+  const on = parts.flatMap(({ name, on }) => (on === null ? [] : [[name, on]]))
+  const off = parts.flatMap(({ name, on, turnOn }) => (on === null ? [[name, turnOn]] : []))
+  const look = { page: `${url}/`, docs: `${url}/docs`, metrics: `${url}/metrics`, health: `${url}/health/ready` }
+  log.info({ on: Object.fromEntries(on), off: Object.fromEntries(off), look }, 'ready')
+}
+
+interface Part {
+  name: string
+  /** What there is of it; null when it is off. */
+  on: string | null
+  turnOn: string
+}
+
+function partsOf(config: Config, { listeners, tokens }: ReturnType<Greeted['callers']>): Part[] {
+  const { databaseUrl, dataDir, spoolMaxBytes, thingSpace } = config
+  return [
+    { name: 'database', on: databaseUrl === null ? `embedded, in ${dataDir}` : placeOf(databaseUrl), turnOn: '' },
+    {
+      name: 'listeners',
+      on: listeners === 0 ? null : `${listeners}`,
+      turnOn: 'npm run listener -- register, or THINGSPACE_ACCOUNT, CALLBACK_USERNAME and CALLBACK_PASSWORD',
+    },
+    { name: 'tokens', on: tokens === 0 ? null : `${tokens}`, turnOn: 'npm run token -- create, or API_TOKENS' },
+    {
+      name: 'sending',
+      on: thingSpace === null ? null : thingSpace.baseUrl,
+      turnOn: 'THINGSPACE_KEY, THINGSPACE_SECRET, THINGSPACE_USERNAME and THINGSPACE_PASSWORD',
+    },
+    {
+      name: 'spool',
+      on: spoolMaxBytes === null ? null : `${dataDir}, up to ${spoolMaxBytes} bytes`,
+      turnOn: 'DATA_DIR, on a disk that outlives the process',
+    },
+  ]
+}
+
+/** Where it is, without who opens it. */
+function placeOf(databaseUrl: string): string {
+  const [first = '', ...others] = splitHosts(databaseUrl)
+  const { host, pathname } = new URL(first)
+  return `${host}${pathname}${others.length > 0 ? ` and ${others.length} more hosts` : ''}`
 }

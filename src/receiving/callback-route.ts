@@ -9,6 +9,7 @@ import { errorReply, HttpError, refused } from '../operating/http-error.ts'
 import type { Metrics } from '../operating/metrics.ts'
 import { callbackServices } from '../thingspace/callback-services.ts'
 import { readJsonMessage } from '../thingspace/json-message.ts'
+import { logCallbacks } from './callback-log.ts'
 import { StoreBusy, StoreUnavailable } from './callback-writer.ts'
 import type { Authentic } from './incoming-callback.ts'
 import { isAuthentic, type ListenerCredentials } from './listener-credentials.ts'
@@ -29,6 +30,8 @@ export interface CallbackRouteOptions {
   /** Whether a callback that comes now would wait in vain. */
   isFull: () => boolean
   bodyLimit: number
+  /** Lines that are written of callbacks in a second. */
+  logPerSecond: number
   metrics: Pick<Metrics, 'received' | 'refused' | 'unknownValues'>
 }
 
@@ -83,6 +86,7 @@ const Kept = Type.Object(
  */
 export const callbackRoute: FastifyPluginAsyncTypebox<CallbackRouteOptions> = async (app, options) => {
   const { metrics } = options
+  const logCallback = logCallbacks(app.log, options.logPerSecond)
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: options.bodyLimit }, (_request, body, done) => {
     done(null, body)
@@ -141,15 +145,12 @@ export const callbackRoute: FastifyPluginAsyncTypebox<CallbackRouteOptions> = as
       metrics.received.inc({ service: serviceLabel(request.params.serviceName), verdict: stored.verdict })
       if (stored.verdict === 'spooled') reply.code(202)
       else for (const field of stored.unknownFields) metrics.unknownValues.inc({ field })
-      request.log.info(
-        {
-          callbackId: stored.callbackId,
-          verdict: stored.verdict,
-          service: request.params.serviceName,
-          ms: since(started),
-        },
-        'callback',
-      )
+      logCallback(request.log, {
+        callbackId: stored.callbackId,
+        verdict: stored.verdict,
+        service: request.params.serviceName,
+        ms: since(started),
+      })
       return stored
     },
   })

@@ -8,7 +8,7 @@ export interface FoundSummary {
   /** By status; and `overdue`, which counts those of any status. */
   activations: Record<string, number>
   verdicts: Record<string, number>
-  minutes: { minute: string; count: number }[]
+  minutes: { minute: string; count: number; verdicts: Record<string, number> }[]
   oldest_unmatched_at: Date | null
   oldest_pending_at: Date | null
 }
@@ -36,13 +36,15 @@ export async function findSummary(db: Kysely<Tables>, accounts: Accounts): Promi
       ) g) as verdicts,
       (select json_agg(g) from (
         select to_char(m.minute at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as minute,
-          coalesce(c.count, 0) as count
+          coalesce(c.count, 0) as count, coalesce(c.verdicts, '{}') as verdicts
         from generate_series(
             date_trunc('minute', clock_timestamp()) - interval '59 minutes', clock_timestamp(), interval '1 minute'
           ) as m(minute)
           left join (
-            select minute, sum(callbacks)::bigint as count from callback_counts
-            where minute > clock_timestamp() - interval '1 hour' and ${visible} group by 1
+            select minute, sum(count)::bigint as count, json_object_agg(verdict, count) as verdicts from (
+              select minute, verdict, sum(callbacks)::bigint as count from callback_counts
+              where minute > clock_timestamp() - interval '1 hour' and ${visible} group by 1, 2
+            ) v group by 1
           ) c on c.minute = m.minute
         order by m.minute
       ) g) as minutes,

@@ -32,7 +32,7 @@ export const SummaryView = Type.Object(
     ),
     callbacks: Type.Object({
       byVerdict: Type.Object(everyOne(verdicts), { description: 'stored callbacks; a repeated one is stored once' }),
-      perMinute: Type.Array(Type.Object({ minute: Time, count: Count }), {
+      perMinute: Type.Array(Type.Object({ minute: Time, count: Count, byVerdict: Type.Object(everyOne(verdicts)) }), {
         description: 'stored callbacks by the minute they came in: the last 60, oldest first, those without any too',
       }),
     }),
@@ -69,7 +69,14 @@ export const summaryRoute: FastifyPluginAsyncTypebox<SummaryRouteOptions> = asyn
       return {
         profiles: found.profiles,
         activations: { ...counted(activationStates, found.activations), overdue: found.activations.overdue ?? 0 },
-        callbacks: { byVerdict: counted(verdicts, found.verdicts), perMinute: found.minutes },
+        callbacks: {
+          byVerdict: counted(verdicts, found.verdicts),
+          perMinute: found.minutes.map(({ minute, count, verdicts: of }) => ({
+            minute,
+            count,
+            byVerdict: counted(verdicts, of),
+          })),
+        },
         oldestUnmatchedAt: found.oldest_unmatched_at?.toISOString() ?? null,
         oldestPendingAt: found.oldest_pending_at?.toISOString() ?? null,
       }

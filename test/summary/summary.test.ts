@@ -7,7 +7,7 @@ import { until } from '../fixtures/carrier.ts'
 import { countsThatDiffer } from '../fixtures/count-by-scan.ts'
 import { device, makeCallback, makeFault } from '../fixtures/make-callback.ts'
 import { randomFrom } from '../fixtures/model-messages.ts'
-import { account, startTestService, type TestService } from '../fixtures/service.ts'
+import { account, type Row, startTestService, type TestService } from '../fixtures/service.ts'
 
 const other = '0000999999-00001'
 const seed = Number(process.env.SUMMARY_SEED ?? Date.now() % 2 ** 31)
@@ -69,6 +69,9 @@ t.test('the summary says what a scan would, at any moment of a random run on two
   t.equal(body.oldestPendingAt, scan.pending?.toISOString() ?? null)
   t.equal(body.callbacks.perMinute.length, 60)
   const total = body.callbacks.perMinute.reduce((sum: number, { count }: { count: number }) => sum + count, 0)
+  const ofVerdict = (verdict: string) =>
+    body.callbacks.perMinute.reduce((sum: number, { byVerdict }: Row) => sum + byVerdict[verdict], 0)
+  for (const [verdict, count] of Object.entries(scan.verdicts)) t.equal(ofVerdict(verdict), count, verdict)
   t.equal(
     total,
     Object.values<number>(scan.verdicts).reduce((sum, count) => sum + count, 0),

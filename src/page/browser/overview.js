@@ -5,7 +5,7 @@ import { html } from './html.js'
 import { useLive } from './live.js'
 import { loadOpen } from './load-open.js'
 import { ProfileMatrix } from './profile-matrix.js'
-import { RateChart } from './rate-chart.js'
+import { layers, RateChart } from './rate-chart.js'
 import { ServiceHealth } from './service-health.js'
 import { Show } from './state.js'
 
@@ -63,13 +63,18 @@ function Figure({ name, value, note, href, alarm = false }) {
     </li>`
 }
 
+/** @param {string} verdict */
+function colourOf(verdict) {
+  return layers.find(({ verdicts }) => verdicts.includes(verdict))?.colour ?? '--idle'
+}
+
 /** @param {{ verdicts: Record<string, number> }} props */
 function Verdicts({ verdicts }) {
   return html`
     <ul class="verdicts" aria-label="All callbacks by verdict">
       ${Object.entries(verdicts).map(
         ([verdict, number]) =>
-          html`<li key=${verdict}><a href=${`#/callbacks?verdict=${verdict}`}><b>${count(number)}</b> ${verdict}</a></li>`,
+          html`<li key=${verdict} style=${`--mark: var(${colourOf(verdict)})`}><a href=${`#/callbacks?verdict=${verdict}`}><b>${count(number)}</b> ${verdict}</a></li>`,
       )}
     </ul>`
 }

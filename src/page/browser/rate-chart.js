@@ -5,7 +5,20 @@ import { html } from './html.js'
 const height = 170
 const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' })
 
-/** @param {{ minutes: { minute: string, count: number }[] }} props */
+/**
+ * The kinds of callbacks that a bar is made of, from its foot: what needs nobody's attention first, and the colours that
+ * the list of verdicts beside the chart shows too.
+ */
+export const layers = [
+  { verdicts: ['applied', 'unchanged'], colour: '--accent-soft' },
+  { verdicts: ['other'], colour: '--odd' },
+  { verdicts: ['unmatched'], colour: '--warn' },
+  { verdicts: ['quarantined'], colour: '--bad' },
+]
+
+/** @typedef {import('./types.d.ts').Minute} Minute */
+
+/** @param {{ minutes: Minute[] }} props */
 export function RateChart({ minutes }) {
   const place = useRef(/** @type {HTMLDivElement | null} */ (null))
   const chart = useRef(/** @type {uPlot | null} */ (null))
@@ -33,13 +46,31 @@ export function RateChart({ minutes }) {
 
   const all = minutes.reduce((sum, { count }) => sum + count, 0)
   const most = Math.max(0, ...minutes.map(({ count }) => count))
+  const toLookAt = ['unmatched', 'quarantined'].map(verdict => `${sum(minutes, [verdict])} ${verdict}`).join(', ')
   return html`<div class="chart" ref=${place} role="img"
-    aria-label=${`${all} callbacks in the last ${minutes.length} minutes, ${most} in the busiest one`}></div>`
+    aria-label=${`${all} callbacks in the last ${minutes.length} minutes, ${most} in the busiest one; ${toLookAt}`}></div>`
 }
 
-/** @param {{ minute: string, count: number }[]} minutes @returns {uPlot.AlignedData} */
+/** @param {Minute[]} minutes @param {string[]} verdicts */
+function sum(minutes, verdicts) {
+  return minutes.reduce((all, { byVerdict }) => all + ofVerdicts(byVerdict, verdicts), 0)
+}
+
+/** @param {Record<string, number>} byVerdict @param {string[]} verdicts */
+function ofVerdicts(byVerdict, verdicts) {
+  return verdicts.reduce((all, verdict) => all + (byVerdict[verdict] ?? 0), 0)
+}
+
+/**
+ * One series a layer, each as high as all up to it, the highest first: those that follow are drawn over its foot.
+ * @param {Minute[]} minutes @returns {uPlot.AlignedData}
+ */
 function asData(minutes) {
-  return [minutes.map(({ minute }) => Date.parse(minute) / 1000), minutes.map(({ count }) => count)]
+  const heights = layers.map((_, at) => {
+    const verdicts = layers.slice(0, at + 1).flatMap(layer => layer.verdicts)
+    return minutes.map(({ byVerdict }) => ofVerdicts(byVerdict, verdicts))
+  })
+  return [minutes.map(({ minute }) => Date.parse(minute) / 1000), ...heights.reverse()]
 }
 
 /** @param {HTMLElement} place @param {uPlot.AlignedData} data */
@@ -68,12 +99,12 @@ function draw(place, data) {
       ],
       series: [
         {},
-        {
-          fill: colour('--accent-soft'),
+        ...layers.toReversed().map(layer => ({
+          fill: colour(layer.colour),
           width: 0,
           points: { show: false },
           paths: uPlot.paths.bars?.({ size: [0.8, 24], align: 0 }) ?? (() => null),
-        },
+        })),
       ],
     },
     data,

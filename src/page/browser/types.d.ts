@@ -1,8 +1,14 @@
 // What the API answers, as far as the page shows it. /openapi.json says all of it.
+export interface Minute {
+  minute: string
+  count: number
+  byVerdict: Record<string, number>
+}
+
 export interface Summary {
   profiles: { state: string | null; profileRole: string | null; profileStatus: string | null; count: number }[]
   activations: Record<string, number>
-  callbacks: { byVerdict: Record<string, number>; perMinute: { minute: string; count: number }[] }
+  callbacks: { byVerdict: Record<string, number>; perMinute: Minute[] }
   oldestUnmatchedAt: string | null
   oldestPendingAt: string | null
 }

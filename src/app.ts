@@ -1,8 +1,7 @@
-import { randomUUID } from 'node:crypto'
 import fastifySwagger from '@fastify/swagger'
 import fastifySwaggerUi from '@fastify/swagger-ui'
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox'
-import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from 'fastify'
+import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
 import type { TSchema } from 'typebox'
 import { activationListRoute } from './activations/activation-list-route.ts'
 import { activationRoutes } from './activations/activation-routes.ts'
@@ -25,6 +24,7 @@ import { metricsRoute } from './operating/metrics-route.ts'
 import { openApi } from './operating/openapi.ts'
 import { limitAsking } from './operating/rate-limit.ts'
 import { readQuery } from './operating/read-query.ts'
+import { requestId } from './operating/request-id.ts'
 import { refuseAmbiguous, serverOptions } from './operating/strict-http.ts'
 import { pageRoutes } from './page/page-routes.ts'
 import { credentialRoute } from './profiles/credential-route.ts'
@@ -153,10 +153,4 @@ function endConnectionsWhenClosing(app: FastifyInstance): void {
   app.addHook('onSend', async (_request, reply) => {
     if (closing) reply.header('connection', 'close')
   })
-}
-
-/** The caller's own id when it is a sane one, so that both sides can find it in their logs. */
-function requestId(request: FastifyRequest['raw']): string {
-  const given = request.headers['x-request-id']
-  return typeof given === 'string' && /^[A-Za-z0-9._-]{1,128}$/.test(given) ? given : randomUUID()
 }

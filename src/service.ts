@@ -197,8 +197,11 @@ export async function startService(config: Config, log: Logger): Promise<Service
 const noReader =
   'row-level security is off: the database user has no role reader_of_<user>; give it CREATEROLE and run npm run migrate'
 
+/** Connections that may wait to be taken; the system's own limit, often 4,096, holds too. Past it they wait a second or more. */
+const mostInBacklog = 4_096
+
 async function listen(app: FastifyInstance, { host, port }: Config): Promise<string> {
-  await app.listen({ host, port })
+  await app.listen({ host, port, backlog: mostInBacklog })
   const { port: bound } = app.server.address() as AddressInfo
   return `http://${host.includes(':') ? `[${host}]` : host}:${bound}`
 }

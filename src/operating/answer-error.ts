@@ -23,13 +23,13 @@ let toldAt = Number.NEGATIVE_INFINITY
 let untold = 0
 
 /** Thousands a second may be refused, each for the same reason, when there is least time to tell of each. */
-function tellNowAndThen(request: FastifyRequest, error: unknown): void {
+export function tellNowAndThen({ log }: Pick<FastifyRequest, 'log'>, error: unknown): void {
   const now = performance.now()
   if (now - toldAt < tellEveryMs) {
     untold += 1
     return
   }
-  request.log.warn({ err: error, untold }, 'not available')
+  log.warn({ err: error, untold }, 'not available')
   toldAt = now
   untold = 0
 }

@@ -1,3 +1,4 @@
+import { type BusyLoop, watchLoop } from './busy-loop.ts'
 import { type CallbackWriter, StoreBusy } from './callback-writer.ts'
 
 export interface AdmittingWriter extends CallbackWriter {
@@ -11,6 +12,8 @@ const least = 256
 const most = 5_000
 /** A callback is given up after 1.8 seconds: no more are let in than were committed in a part of that. */
 const shareOfSecond = 0.6
+/** As many keep the transactions full. No more while this process itself is behind: who waits then is not even read. */
+const whenBehind = 512
 const windowMs = 1_000
 const busyAt = 200
 
@@ -18,7 +21,11 @@ const busyAt = 200
  * Refuses at once what would wait in vain: it would be refused in the end, but late, and the work on it would be another
  * one's loss. How many may wait follows from how many were committed in the last second in which many waited.
  */
-export function admitEarly(writer: CallbackWriter, now: () => number = () => performance.now()): AdmittingWriter {
+export function admitEarly(
+  writer: CallbackWriter,
+  now: () => number = () => performance.now(),
+  loop: BusyLoop = watchLoop(),
+): AdmittingWriter {
   let under = 0
   let limit = atFirst
   let window = { since: now(), committed: 0, fewest: 0 }
@@ -30,7 +37,10 @@ export function admitEarly(writer: CallbackWriter, now: () => number = () => per
       if (window.fewest >= busyAt) limit = Math.min(most, Math.max(least, Math.round(perSecond * shareOfSecond)))
       window = { since: now(), committed: 0, fewest: under }
     }
-    return under >= limit
+    if (!loop.isBehind()) return under >= limit
+    const full = under >= Math.min(limit, whenBehind)
+    if (full) loop.refused()
+    return full
   }
 
   return {

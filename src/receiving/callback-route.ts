@@ -4,13 +4,15 @@ import type { FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { v7 as uuidv7 } from 'uuid'
 import { type AddressList, isLoopback } from '../operating/address-list.ts'
-import { HttpError, refused } from '../operating/http-error.ts'
+import { tellNowAndThen } from '../operating/answer-error.ts'
+import { errorReply, HttpError, refused } from '../operating/http-error.ts'
 import type { Metrics } from '../operating/metrics.ts'
 import { callbackServices } from '../thingspace/callback-services.ts'
 import { readJsonMessage } from '../thingspace/json-message.ts'
 import { StoreBusy, StoreUnavailable } from './callback-writer.ts'
 import type { Authentic } from './incoming-callback.ts'
 import { isAuthentic, type ListenerCredentials } from './listener-credentials.ts'
+import { refuseEarly } from './refuse-early.ts'
 import type { StoredCallback } from './store-callbacks.ts'
 import type { Spooled } from './store-or-spool.ts'
 
@@ -84,6 +86,16 @@ export const callbackRoute: FastifyPluginAsyncTypebox<CallbackRouteOptions> = as
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit: options.bodyLimit }, (_request, body, done) => {
     done(null, body)
+  })
+  refuseEarly(app.server, {
+    isFull: options.isFull,
+    mayKnow: (peer, accountName, serviceName) =>
+      !options.tryOut() && options.allowedSources.has(peer) && options.findListener(accountName, serviceName) !== null,
+    body: JSON.stringify(errorReply(full.statusCode, full.message)),
+    onRefused: () => {
+      metrics.refused.inc({ reason: '503' })
+      tellNowAndThen(app, full)
+    },
   })
 
   app.route({

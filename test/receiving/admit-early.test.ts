@@ -39,3 +39,16 @@ t.test('no more are let in than can be committed in time', async t => {
   await commit(300)
   await burst
 })
+
+t.test('while the process itself is behind, no more than keep its transactions full', async t => {
+  let behind = true
+  let refused = 0
+  const loop = { isBehind: () => behind, refused: () => (refused += 1) }
+  const never: CallbackWriter = { store: () => new Promise(() => undefined), depth: () => 0, drained: async () => {} }
+  const writer = admitEarly(never, () => 0, loop)
+  for (let n = 0; n < 512; n += 1) void writer.store({} as Parameters<CallbackWriter['store']>[0])
+  t.equal(writer.isFull(), true)
+  t.equal(refused, 1)
+  behind = false
+  t.equal(writer.isFull(), false)
+})

@@ -1,9 +1,11 @@
+import { readFile } from 'node:fs/promises'
 import net from 'node:net'
 import { checkLedger } from '../faults/check-ledger.ts'
 import { pause, startLoad } from '../faults/load.ts'
 import { token } from '../faults/stage.ts'
 import { account } from '../fixtures/service.ts'
-import { flood } from './flood.ts'
+import { type FloodOrder, flood } from './flood.ts'
+import { watchProcessor } from './processor.ts'
 import { type Context, makePlace, quantile, type Scenario, times } from './scenario.ts'
 
 export const slowClients: Scenario = {
@@ -78,20 +80,29 @@ export const overload: Scenario = {
   fault: '5× overload for 60 s',
   target: 'refusals < 50 ms, ≥ 80 % of peak goodput, normal ≤ 5 s after',
   async run(context) {
-    const { start } = await makePlace(context)
-    const { url } = await start()
+    const { postgres, start } = await makePlace(context)
+    const { url, child } = await start()
     const seconds = times(context, 60, 5)
-    await flood({ url, connections: 256, seconds: 5, run: 'warm-up' })
-    const peak = await flood({ url, connections: 256, seconds: times(context, 15, 5), run: 'peak' })
-    const over = await flood({ url, connections: 4_000, seconds, run: 'over', rate: 5 * peak.acknowledged })
+    const [database = ''] = (await readFile(`${postgres.cluster}/postmaster.pid`, 'utf8')).split('\n')
+    const pids = { service: child.pid ?? 0, PostgreSQL: Number(database) }
+    const watched = async (order: Omit<FloodOrder, 'url'>) => {
+      const shares = await watchProcessor(pids)
+      const result = await flood({ url, ...order })
+      return { ...result, shares: `${await shares()}, flood ${result.processor.toFixed(2)}` }
+    }
+    await watched({ connections: 512, seconds: 5, run: 'warm-up' })
+    const peak = await watched({ connections: 512, seconds: times(context, 15, 5), run: 'peak' })
+    const over = await watched({ connections: 3_000, seconds, run: 'over', rate: 5 * peak.acknowledged })
     await pause(2_000)
-    const after = await flood({ url, connections: 256, seconds: 5, run: 'after' })
+    const after = await watched({ connections: 512, seconds: 5, run: 'after' })
     const share = over.acknowledged / peak.acknowledged
     return {
       measured:
-        `peak ${Math.round(peak.acknowledged)}/s; then ${(over.answered / peak.acknowledged).toFixed(1)}× of it came: ` +
-        `${Math.round(100 * share)} % of peak acknowledged, ${over.refused} refused, p99 ${over.refusedP99} ms, ` +
-        `${over.failed} failed; afterwards ${Math.round(after.acknowledged)}/s, ${after.refused + after.failed} not taken`,
+        `peak ${Math.round(peak.acknowledged)}/s; then ${(over.sent / peak.acknowledged).toFixed(1)}× of it came: ` +
+        `${Math.round(100 * share)} % of peak acknowledged, ${over.refused} refused, p50 ${over.refusedP50} ms, p99 ${over.refusedP99} ms, ` +
+        `${over.failed} failed, ${over.unsent} not sent for want of 3,000 connections; afterwards ` +
+        `${Math.round(after.acknowledged)}/s, ${after.refused + after.failed} not taken. ` +
+        `Processors: at peak ${peak.shares}; in overload ${over.shares}`,
       reached: share >= 0.8 && over.refusedP99 < 50 && over.failed === 0 && after.refused + after.failed === 0,
     }
   },

@@ -16,6 +16,8 @@ export interface Config {
   dataDir: string
   /** Bytes that callbacks may take on the disk while the database is away; null: none are kept there. */
   spoolMaxBytes: number | null
+  /** Milliseconds after which one that is still there is an alarm. It is never given up. */
+  spoolMaxAgeMs: number
   migrate: boolean
   listeners: Listener[]
   tokens: ApiToken[]
@@ -111,6 +113,7 @@ export function readConfig(environment: Env): Config {
     databaseUrl: databaseUrl === null ? null : attempt('DATABASE_URL', () => readDatabaseUrl(databaseUrl), null),
     dataDir: env.DATA_DIR ?? '.data',
     spoolMaxBytes: attempt('SPOOL, SPOOL_MAX_BYTES', () => readSpool(env), null),
+    spoolMaxAgeMs: attempt('SPOOL_MAX_AGE', () => readDuration(env.SPOOL_MAX_AGE ?? '6h'), 0),
     migrate: attempt('MIGRATE', () => readSwitch(env.MIGRATE ?? 'on'), true),
     listeners,
     tokens,

@@ -113,7 +113,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
       },
     }),
   )
-  metrics.measureSpool(spool)
+  metrics.measureSpool(spool, config.spoolMaxAgeMs)
   const take = storeOrSpool({
     writer,
     spool,
@@ -159,7 +159,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
     client,
     leaving: leaving.signal,
     findProblems: async () =>
-      closing ? ['shutting down'] : [...spoolProblems(spool), ...(await databaseProblems(asking))],
+      closing ? ['shutting down'] : [...spoolProblems(spool, config), ...(await databaseProblems(asking))],
   })
   const background = createBackgroundWork({ store, config, listenersKey, client, metrics, log })
   const isClosing = () => closing

@@ -16,7 +16,7 @@ export interface Metrics {
   spooled: Counter
   drained: Counter
   /** null: there is no spool. */
-  measureSpool(spool: MeasuredSpool | null): void
+  measureSpool(spool: MeasuredSpool | null, maxAgeMs: number): void
 }
 
 export interface MeasuredSpool {
@@ -65,6 +65,7 @@ export function createMetrics({ queueDepth, callersAgeMs, countOverdue }: Measur
     },
   })
   let spool: MeasuredSpool | null = null
+  let spoolMaxAgeMs = Number.POSITIVE_INFINITY
   const gauge = (name: string, help: string, measure: (of: MeasuredSpool) => number) =>
     new Gauge({
       name,
@@ -82,10 +83,14 @@ export function createMetrics({ queueDepth, callersAgeMs, countOverdue }: Measur
     'Since when the oldest one waits; 0 without any',
     of => of.oldestAgeMs() / 1_000,
   )
+  gauge('thingspace_spool_too_old', 'Whether the oldest one waits for longer than SPOOL_MAX_AGE', of =>
+    Number(of.oldestAgeMs() > spoolMaxAgeMs),
+  )
   return {
     registry,
-    measureSpool(opened) {
+    measureSpool(opened, maxAgeMs) {
       spool = opened
+      spoolMaxAgeMs = maxAgeMs
     },
     spooled: new Counter({
       name: 'thingspace_spool_spooled_total',

@@ -27,6 +27,14 @@ export function openOwnSpool(
   }
 }
 
-export function spoolProblems(spool: Spool | null): string[] {
-  return spool !== null && spool.bytes() >= nearlyFull * spool.maxBytes ? ['the spool is nearly full'] : []
+/**
+ * Whether others should take the callbacks. One that is too old is no reason to give it up: it was acknowledged. Those
+ * set aside for a key that is missing are not among these: the metric tells of them, and no other replica could help.
+ */
+export function spoolProblems(spool: Spool | null, { spoolMaxAgeMs }: Pick<Config, 'spoolMaxAgeMs'>): string[] {
+  if (spool === null) return []
+  return [
+    ...(spool.bytes() >= nearlyFull * spool.maxBytes ? ['the spool is nearly full'] : []),
+    ...(spool.oldestInTurnAgeMs() > spoolMaxAgeMs ? ['the spool holds callbacks for longer than SPOOL_MAX_AGE'] : []),
+  ]
 }

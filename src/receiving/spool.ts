@@ -27,6 +27,8 @@ export interface Spool {
   maxBytes: number
   /** Milliseconds since the oldest one came; 0 when there is none. */
   oldestAgeMs(): number
+  /** The same, without those that were set aside. */
+  oldestInTurnAgeMs(): number
   /** Keeps one thing beside the callbacks, sealed, in the place of the one of that name before it. */
   keep(name: string, plain: Buffer): void
   /** null when there is none, or none that opens. */
@@ -77,6 +79,7 @@ export function openSpool({ dataDir, sealer, maxBytes }: SpoolOptions): Spool {
   const erase = db.prepare('delete from callbacks where place = ? returning length(sealed) as bytes')
   const putAside = db.prepare('update callbacks set aside = 1 where place = ?')
   const oldest = db.prepare('select arrived_at from callbacks order by place limit 1')
+  const oldestInTurn = db.prepare('select arrived_at from callbacks where aside = 0 order by place limit 1')
   const upsert = db.prepare('insert or replace into kept (name, sealed, key_id) values (?, ?, ?)')
   const find = db.prepare('select sealed, key_id from kept where name = ?')
   const { rows, total } = db.prepare('select count(*) as rows, sum(length(sealed)) as total from callbacks').get() as {
@@ -136,10 +139,8 @@ export function openSpool({ dataDir, sealer, maxBytes }: SpoolOptions): Spool {
     setAside(places) {
       if (places.length > 0) inTransaction(db, () => places.map(place => putAside.run(place)))
     },
-    oldestAgeMs() {
-      const row = oldest.get() as { arrived_at: number } | undefined
-      return row === undefined ? 0 : Math.max(0, Date.now() - row.arrived_at)
-    },
+    oldestAgeMs: () => ageOf(oldest.get()),
+    oldestInTurnAgeMs: () => ageOf(oldestInTurn.get()),
     keep(name, plain) {
       const { sealed, keyId } = sealer.seal(plain, `spool:${name}`)
       upsert.run(name, sealed, keyId)
@@ -153,6 +154,10 @@ export function openSpool({ dataDir, sealer, maxBytes }: SpoolOptions): Spool {
       db.close()
     },
   }
+}
+
+function ageOf(row: { [column: string]: unknown } | undefined): number {
+  return row === undefined ? 0 : Math.max(0, Date.now() - Number(row.arrived_at))
 }
 
 function openFile(file: string): DatabaseSync {

@@ -235,6 +235,22 @@ t.test('a full spool refuses, and before it is full the service is not ready', {
   t.equal((await sql('select 1 from callbacks')).length, statuses.length)
 })
 
+t.test('what lies in the spool for too long is an alarm, and is kept all the same', { buffered: true }, async t => {
+  const { link, env, sql } = await prepare(t)
+  const service = await start(t, { ...env, SPOOL_MAX_AGE: '1ms' })
+  const { url } = service
+  await service.opened
+  link.close()
+  t.match(await post(url, 1), { status: 202 })
+  await until(async () => /longer than SPOOL_MAX_AGE/.test((await ready(url)).body.errorMessage))
+  t.equal(await metric(url, 'thingspace_spool_too_old'), 1)
+  t.match(await post(url, 2), { status: 202 }, 'and it goes on taking')
+  link.restore()
+  await until(async () => (await ready(url)).status === 200)
+  t.equal(await metric(url, 'thingspace_spool_too_old'), 0)
+  t.strictSame(await sql('select count(*)::int as stored from callbacks'), [{ stored: 2 }])
+})
+
 t.test(
   'listeners made by command are known to a process that starts while the database is away',
   { buffered: true },

@@ -11,6 +11,8 @@ export type Refusal =
   | 'try-again'
   /** The server or the link to it is not well: another try needs another connection. */
   | 'unavailable'
+  /** The server met a fault of its own. Another try needs another connection; or it is this content that provokes it. */
+  | 'unwell'
   /** A lock or a statement took too long: one of the rows is held by somebody. */
   | 'held'
   /** The database will not take this content, however often it is tried. */
@@ -19,6 +21,8 @@ export type Refusal =
 const ourFaults = [TypeError, RangeError, ReferenceError, SyntaxError, AssertionError]
 const tryAgain = new Set(['40001', '40P01', '23505'])
 const held = new Set(['55P03', '57014'])
+/** An internal error, damaged data, a file that can't be read. */
+const unwell = /^(XX|58)/
 /** Data exception, broken constraint, limit of a program, an exception raised by a trigger: what the content causes. */
 const refused = /^(21|22|23|54|P0)/
 
@@ -33,6 +37,7 @@ export function refusalOf(error: unknown): Refusal {
   if (code === null) return 'unavailable'
   if (tryAgain.has(code)) return 'try-again'
   if (held.has(code)) return 'held'
+  if (unwell.test(code)) return 'unwell'
   return refused.test(code) ? 'refused' : 'unavailable'
 }
 

@@ -68,11 +68,13 @@ interface Waiting {
 }
 
 const heldPauseMs = 100
+/** After so many tries a server that met a fault of its own may have met it in one of these callbacks. */
+const triesOfUnwell = 3
 
 /**
  * One writer for all connections: callbacks that arrive while a transaction is under way share the next one, so the
  * cost of a commit is divided by as many as wait. One that the database refuses is found by halving its batch, and
- * quarantined; its neighbours are stored.
+ * quarantined; its neighbours are stored. So is one that always makes the server fail.
  */
 export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptions): CallbackWriter {
   const { keys, transactions = 2, batch: largestBatch = 256, queue: longestQueue = 5_000, patienceMs = 1_800 } = options
@@ -170,8 +172,8 @@ export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptio
     if (depth() === 0) for (const drained of whenDrained.splice(0)) drained()
   }
 
-  async function writeBatch(batch: readonly Waiting[]): Promise<void> {
-    for (let attempt = 1; ; attempt += 1) {
+  async function writeBatch(batch: readonly Waiting[], triedBefore = 0): Promise<void> {
+    for (let attempt = triedBefore + 1; ; attempt += 1) {
       let wanted = batch.filter(entry => !entry.givenUp && !entry.answered)
       try {
         if (wanted.some(entry => entry.suspect)) wanted = await setHeldAside(wanted)
@@ -181,8 +183,10 @@ export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptio
         const refusal = refusalOf(error)
         options.onRetry?.(refusal, error, wanted.length)
         if (refusal === 'refused') return writeApart(wanted, error)
+        if (refusal === 'unwell' && attempt >= triesOfUnwell) return writeApart(wanted, error, attempt)
         if (refusal === 'held') for (const entry of wanted) entry.suspect = true
-        if (refusal === 'unavailable' || attempt > 5) await pause(Math.min(25 * 2 ** attempt, 400))
+        if (refusal === 'unavailable' || refusal === 'unwell' || attempt > 5)
+          await pause(Math.min(25 * 2 ** attempt, 400))
       }
     }
   }
@@ -200,18 +204,20 @@ export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptio
     return stored
   }
 
-  async function writeApart(batch: readonly Waiting[], error: unknown): Promise<void> {
+  async function writeApart(batch: readonly Waiting[], error: unknown, tried = 0): Promise<void> {
     const [only] = batch
     if (only !== undefined && batch.length === 1) return quarantine(only, error)
     const half = Math.ceil(batch.length / 2)
-    await writeBatch(batch.slice(0, half))
-    await writeBatch(batch.slice(half))
+    await writeBatch(batch.slice(0, half), tried)
+    await writeBatch(batch.slice(half), tried)
   }
 
   async function quarantine(entry: Waiting, error: unknown): Promise<void> {
     const known = keys()
     if (entry.prepared?.reading.kind === 'unreadable' || known === null) {
-      return entry.reject(new StoreRefused('the database would not take the callback', { cause: error }))
+      // A server that fails whatever it is given may take it another time.
+      const Kind = refusalOf(error) === 'unwell' ? StoreUnavailable : StoreRefused
+      return entry.reject(new Kind('the database would not take the callback', { cause: error }))
     }
     const reason = `could be read but not applied (${sqlState(error) ?? (error as Error).name})`
     entry.prepared = quarantineCallback(entry.message, reason, known)

@@ -19,6 +19,34 @@ t.test('one callback that the database refuses does not fail its neighbours', as
   t.match(await service.sql('select count(*)::int as profiles from profiles'), [{ profiles: 59 }])
 })
 
+t.test('one callback that always makes the server fail does not fail its neighbours', async t => {
+  const service = await startTestService(t)
+  await service.sql(`
+    create function fail_one() returns trigger language plpgsql as
+      $$ begin raise exception 'as if damaged' using errcode = 'XX000'; end $$`)
+  await service.sql(`
+    create trigger fail_one before insert on profiles for each row
+    when (new.iccid = '${device(13).iccid}') execute function fail_one()`)
+  const post = (n: number) =>
+    service.callback(makeCallback({ requestId: `neighbour-${n}`, ...device(n) }), { once: true })
+  const answers = await Promise.all(Array.from({ length: 60 }, (_, n) => post(n)))
+  answers.forEach(({ status, body }, n) => {
+    t.match({ n, status, body }, { n, status: 200, body: { verdict: n === 13 ? 'quarantined' : 'unmatched' } })
+  })
+  t.match(await service.sql("select reason from callbacks where verdict = 'quarantined'"), [
+    { reason: 'could be read but not applied (XX000)' },
+  ])
+
+  await service.sql(`
+    create trigger fail_one before insert on callbacks for each row
+    when (new.account_name = '0000999999-00009') execute function fail_one()`)
+  const other = () =>
+    service.callback(makeCallback({ requestId: 'other' }), { account: '0000999999-00009', once: true })
+  const [refused, ...stored] = await Promise.all([other(), ...Array.from({ length: 20 }, (_, n) => post(n + 100))])
+  t.match(refused, { status: 503 }, 'not even its bytes can be kept')
+  t.strictSame([...new Set(stored.map(({ status }) => status))], [200])
+})
+
 t.test('a row that somebody holds delays its own callbacks only', async t => {
   const service = await startTestService(t)
   await service.callback(makeCallback({ requestId: 'first', ...device(0) }))

@@ -1,6 +1,7 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import pg from 'pg'
 import t from 'tap'
 import { createEmptyDatabase } from './fixtures/database.ts'
 import { device, makeCallback } from './fixtures/make-callback.ts'
@@ -63,4 +64,16 @@ t.test('a port that is taken is told, and nothing is left behind', async t => {
   const env = { DATABASE_URL: await createEmptyDatabase(t), SEAL_KEY: sealKey }
   const server = await startServerProcess(t, env)
   t.match(await failToStart({ ...env, PORT: new URL(server.url).port }), { code: 1, output: /EADDRINUSE/ })
+})
+
+t.test('a schema that can not be migrated ends the start, and says which step failed at what', async t => {
+  const databaseUrl = await createEmptyDatabase(t)
+  const client = new pg.Client({ connectionString: databaseUrl })
+  await client.connect()
+  await client.query('create table callbacks (belongs_to text)')
+  await client.end()
+  t.match(await failToStart({ DATABASE_URL: databaseUrl, SEAL_KEY: Buffer.alloc(32, 7).toString('base64') }), {
+    code: 1,
+    output: /migration 0001-\S+ failed \(42P07: relation "callbacks" already exists\); nothing of it was kept/,
+  })
 })

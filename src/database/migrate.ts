@@ -3,6 +3,7 @@ import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { Kysely } from 'kysely'
 import { type Migration, type MigrationProvider, Migrator } from 'kysely/migration'
+import { sqlState } from './refusal.ts'
 
 const folder = path.join(import.meta.dirname, '..', '..', 'migrations')
 
@@ -29,9 +30,15 @@ export async function migrate<Tables>(db: Kysely<Tables>): Promise<string[]> {
   const { error, results } = await migrator(db).migrateToLatest()
   if (error !== undefined) {
     const failed = results?.find(result => result.status === 'Error')?.migrationName
-    throw new Error(`migration ${failed ?? ''} failed; nothing of it was kept`, { cause: error })
+    throw new Error(`migration ${failed ?? ''} failed${wordsOf(error)}; nothing of it was kept`, { cause: error })
   }
   return (results ?? []).map(result => result.migrationName)
+}
+
+/** The server's, where they name parts of the schema and no values: a wrong statement, a table in the way, a missing right. */
+function wordsOf(error: unknown): string {
+  const code = sqlState(error)
+  return code === null ? '' : ` (${code}${code.startsWith('42') ? `: ${(error as Error).message}` : ''})`
 }
 
 /** Names of steps that this code has and the database has not. */

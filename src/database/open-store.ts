@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import { migrate, pendingMigrations } from './migrate.ts'
 import { type Database, openDatabase } from './pool.ts'
 import { makeReader } from './reader.ts'
-import { driverProblem, refusalOf, sqlState } from './refusal.ts'
+import { driverProblem, isDatabaseAway, sqlState } from './refusal.ts'
 
 export interface OpenStoreOptions {
   migrate: boolean
@@ -62,9 +62,12 @@ function pause(): Promise<void> {
   return new Promise(resolve => setTimeout(resolve, 1_000))
 }
 
-/** What the server said, unless it refused; else what the link or the system said. All else is a fault of ours. */
+/**
+ * That the server is away or has something else to do, or what the link or the system said. All else is a fault of ours,
+ * or of what is in the database: a wrong statement, a table in the way, a right that is missing.
+ */
 function isPassing(error: unknown): boolean {
   const root = error instanceof Error && error.cause !== undefined ? error.cause : error
-  if (sqlState(root) !== null) return refusalOf(root) !== 'refused'
+  if (sqlState(root) !== null) return isDatabaseAway(root)
   return driverProblem(root) !== null || typeof (root as { code?: unknown }).code === 'string'
 }

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -17,6 +17,7 @@ import { loadDatabaseKeys } from '../../src/secrets/database-keys.ts'
 import { CannotOpen, createSealer } from '../../src/secrets/sealer.ts'
 import { startService } from '../../src/service.ts'
 import { type Link, startLink } from '../faults/link.ts'
+import { mountSmallDisk } from '../faults/own-postgres.ts'
 import { createTestDatabase } from '../fixtures/database.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
 import { startServerProcess } from '../fixtures/server-process.ts'
@@ -234,6 +235,31 @@ t.test('a full spool refuses, and before it is full the service is not ready', {
   t.match(await post(url, 99), { status: 200 })
   t.equal((await sql('select 1 from callbacks')).length, statuses.length)
 })
+
+t.test(
+  'a full disk under the spool refuses, loses nothing, and takes again when there is room',
+  { buffered: true },
+  async t => {
+    const disk = await mountSmallDisk(t, 6)
+    if (disk === null) return
+    const { link, env, sql } = await prepare(t)
+    const service = await start(t, { ...env, DATA_DIR: disk })
+    const { url } = service
+    await service.opened
+    link.close()
+    t.match(await post(url, 1), { status: 202 })
+    const ballast = path.join(disk, 'ballast')
+    await writeFile(ballast, Buffer.alloc(8 * 2 ** 20)).catch(() => undefined)
+    let n = 2
+    while ((await post(url, n)).status === 202) n += 1
+    t.match(await post(url, n), { status: 503, body: { errorCode: '503' } })
+    await rm(ballast)
+    t.match(await post(url, n), { status: 202 })
+    link.restore()
+    await until(async () => (await metric(url, 'thingspace_spool_depth')) === 0)
+    t.strictSame(await sql('select count(*)::int as stored from callbacks'), [{ stored: n }])
+  },
+)
 
 t.test('what lies in the spool for too long is an alarm, and is kept all the same', { buffered: true }, async t => {
   const { link, env, sql } = await prepare(t)

@@ -67,7 +67,8 @@ const insertNew = statement`insert into callbacks select * from ${newCallbacks} 
 const insertOrCount = statement<{ id: string; fingerprint: string }>`
   insert into callbacks as c select * from ${newCallbacks} order by fingerprint
   on conflict on constraint callbacks_same_message do update set
-    times_seen = c.times_seen + excluded.times_seen,
+    -- The same id: this very delivery was committed, and the answer to that got lost.
+    times_seen = c.times_seen + case when c.id = excluded.id then 0 else excluded.times_seen end,
     last_seen_at = greatest(c.last_seen_at, excluded.last_seen_at),
     highest_callback_count = greatest(c.highest_callback_count, excluded.highest_callback_count)
   returning c.id, c.fingerprint`

@@ -181,6 +181,7 @@ export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptio
         return answer(wanted, await writeOnce(wanted))
       } catch (error) {
         const refusal = refusalOf(error)
+        for (const { prepared } of wanted) if (prepared !== null) prepared.tried = true
         options.onRetry?.(refusal, error, wanted.length)
         if (refusal === 'refused') return writeApart(wanted, error)
         if (refusal === 'unwell' && attempt >= triesOfUnwell) return writeApart(wanted, error, attempt)

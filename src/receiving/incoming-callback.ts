@@ -16,6 +16,8 @@ export interface IncomingCallback {
   body: string | null
   sealed: Buffer | null
   sealKeyId: string | null
+  /** Part of a try that failed: was that committed all the same, this delivery is counted. */
+  tried?: boolean
 }
 
 export interface Authentic {

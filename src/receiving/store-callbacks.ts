@@ -148,7 +148,15 @@ function repeatsOf(
   deliveries: ReadonlyMap<string, readonly IncomingCallback[]>,
   stored: ReadonlyMap<string, string>,
 ): Repeat[] {
-  return [...stored].map(([fingerprint, id]) => ({ id, ...countDeliveries(deliveries.get(fingerprint) ?? []) }))
+  return [...stored].flatMap(([fingerprint, id]) => {
+    const came = notCounted(id, deliveries.get(fingerprint) ?? [])
+    return came.length === 0 ? [] : [{ id, ...countDeliveries(came) }]
+  })
+}
+
+/** Where the stored one is one of these, their last try was committed though its answer got lost: they are counted. */
+function notCounted(id: string, deliveries: readonly IncomingCallback[]): readonly IncomingCallback[] {
+  return deliveries.some(delivery => delivery.id === id) ? deliveries.filter(({ tried }) => tried !== true) : deliveries
 }
 
 function countDeliveries(deliveries: readonly IncomingCallback[]) {

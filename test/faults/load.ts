@@ -9,6 +9,8 @@ export interface Sent {
   requestId: string
   outcome: 'ok' | 'refused' | 'unknown'
   callbackId: string | null
+  /** Told by a 202: of copies that were spooled one by one, the first to be drained gives the callback its id. */
+  spooledIds: string[]
   attempts: number
   /** Whether its activation is recorded, and whether that was acknowledged. */
   recorded: 'no' | 'unknown' | 'yes'
@@ -107,7 +109,8 @@ export async function settle(options: Pick<LoadOptions, 'urls'>, ledger: readonl
 
 function enter(ledger: Sent[]): Sent {
   const n = ledger.length
-  const sent: Sent = { n, requestId: `fault-${n}`, outcome: 'unknown', callbackId: null, attempts: 0, recorded: 'no' }
+  const requestId = `fault-${n}`
+  const sent: Sent = { n, requestId, outcome: 'unknown', callbackId: null, spooledIds: [], attempts: 0, recorded: 'no' }
   ledger.push(sent)
   return sent
 }
@@ -135,7 +138,8 @@ async function deliver({ urls }: Pick<LoadOptions, 'urls'>, sent: Sent): Promise
   const answer = await request('POST', `${pick(urls())}/callbacks/${account}/CarrierService`, body)
   if (answer === null || answer.status >= 500) return
   sent.outcome = answer.status < 300 ? 'ok' : 'refused'
-  sent.callbackId ??= answer.body.callbackId ?? null
+  if (answer.status === 202) sent.spooledIds.push(answer.body.callbackId)
+  else sent.callbackId ??= answer.body.callbackId ?? null
 }
 
 async function record({ urls }: Pick<LoadOptions, 'urls'>, sent: Sent): Promise<void> {

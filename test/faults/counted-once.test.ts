@@ -1,0 +1,33 @@
+import t from 'tap'
+import { createTestDatabase } from '../fixtures/database.ts'
+import { device, makeCallback } from '../fixtures/make-callback.ts'
+import { startTestService } from '../fixtures/service.ts'
+import { startLink } from './link.ts'
+
+t.test('a delivery whose commit is answered by nothing but a broken link is counted once', async t => {
+  const link = await startLink(await createTestDatabase(t))
+  t.teardown(() => link.stop())
+  const service = await startTestService(t, { DATABASE_URL: link.url })
+  const seen = async (id: string) =>
+    (await service.sql('select times_seen as seen from callbacks where id = $1', [id]))[0].seen
+  const cutOnce = async (body: object) => {
+    const before = link.commitsCut()
+    link.cutAfterCommits(1)
+    const answer = await service.callback(body, { once: true })
+    t.equal(link.commitsCut(), before + 1)
+    t.equal(answer.status, 200)
+    return answer.body.callbackId
+  }
+
+  // The commit of some other work may be the one that is cut; not every time.
+  for (let n = 0; n < 5; n += 1) {
+    const named = makeCallback({ requestId: `counted-${n}`, ...device(n) })
+    const id = await cutOnce(named)
+    t.equal(await seen(id), 1)
+    t.match(await service.callback(named), { body: { callbackId: id, verdict: 'repeated' } })
+    t.equal(await seen(id), 2, 'sent again, it is counted')
+
+    const { requestId: _, ...nameless } = makeCallback({ requestId: '', ...device(n) }) as { requestId: string }
+    t.equal(await seen(await cutOnce(nameless)), 1, 'one that names no request, too')
+  }
+})

@@ -1,5 +1,8 @@
-import type { FastifyBaseLogger } from 'fastify'
 import type { Verdict } from './verdict.ts'
+
+interface Log {
+  info(fields: object, message: string): void
+}
 
 export interface LoggedCallback {
   callbackId: string
@@ -13,10 +16,7 @@ export interface LoggedCallback {
  * One line per callback, up to so many a second; of further ones how many there were, by verdict, when the second is
  * over. Writing a line for each of a burst of 10,000 would cost as much as storing some of them.
  */
-export function logCallbacks(
-  log: Pick<FastifyBaseLogger, 'info'>,
-  perSecond: number,
-): (line: Pick<FastifyBaseLogger, 'info'>, callback: LoggedCallback) => void {
+export function logCallbacks(log: Log, perSecond: number): (line: Log, callback: LoggedCallback) => void {
   let began = Number.NEGATIVE_INFINITY
   let written = 0
   let more: { [verdict: string]: number } = {}

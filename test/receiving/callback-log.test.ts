@@ -6,9 +6,8 @@ type Line = { fields: object; message: string }
 
 function collect() {
   const lines: Line[] = []
-  const info = (fields: unknown, message?: string) =>
-    void lines.push({ fields: fields as object, message: message ?? '' })
-  return { lines, log: { info } as Parameters<typeof logCallbacks>[0] }
+  const info = (fields: object, message: string) => void lines.push({ fields, message })
+  return { lines, log: { info } }
 }
 
 const callback = (verdict: LoggedCallback['verdict']): LoggedCallback => ({

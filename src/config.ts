@@ -6,6 +6,7 @@ import { addressList, isLoopback } from './operating/address-list.ts'
 import { readApiTokens } from './operating/api-tokens.ts'
 import { type RateLimits, readRateLimits } from './operating/read-rate-limits.ts'
 import type { HttpLimits } from './operating/strict-http.ts'
+import { isTracingWanted } from './operating/tracing/wanted.ts'
 import { fingerprintsKeptMs, type Retention } from './retention/keep.ts'
 import { readBaseUrl } from './thingspace/call.ts'
 
@@ -39,6 +40,8 @@ export interface Config {
   logCallbacksPerSecond: number
   expectWithin: ExpectWithin
   keep: Retention
+  /** Whether OpenTelemetry's own variables ask for traces. */
+  tracing: boolean
   /** null: nothing is asked of ThingSpace, only its callbacks are taken. */
   thingSpace: ThingSpaceAccess | null
 }
@@ -152,6 +155,7 @@ export function readConfig(environment: Env): Config {
       callbacks: attempt('KEEP_CALLBACKS', () => readKeeping(env.KEEP_CALLBACKS ?? '400d', fingerprintsKeptMs), null),
       history: attempt('KEEP_HISTORY', () => readKeeping(env.KEEP_HISTORY ?? '400d', 0), null),
     },
+    tracing: attempt('OpenTelemetry', () => isTracingWanted(env), false),
     thingSpace: attempt('THINGSPACE_*', () => readThingSpace(env), null),
   }
   if (databaseUrl !== null && env.SEAL_KEY === undefined) {

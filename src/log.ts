@@ -3,12 +3,13 @@ import { driverProblem, sqlState } from './database/refusal.ts'
 
 /**
  * One JSON object a line on standard output. Written behind the work's back, or every callback would wait for the pipe;
- * what is left is written when the process exits.
+ * what is left is written when the process exits. `traceIds` is added to each line.
  */
-export function createLog(level: string): Logger {
+export function createLog(level: string, traceIds?: () => object): Logger {
   return pino(
     {
       level,
+      ...(traceIds === undefined ? {} : { mixin: traceIds }),
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: label => ({ level: label }) },

@@ -1,14 +1,17 @@
 import { type Config, ConfigError, readConfig } from './config.ts'
 import { createLog } from './log.ts'
 import { greet } from './operating/greet.ts'
+import type { Tracing } from './operating/tracing/tracing.ts'
 import { startService } from './service.ts'
 
 /** Past this the process leaves with what it has: the contract says 10 seconds. */
 const leaveWithinMs = 9_000
 
 const config = configOrLeave()
-const log = createLog(config.logLevel)
-const starting = startService(config, log)
+const tracing = await tracingOrNull()
+const log = createLog(config.logLevel, tracing?.ids)
+tracing?.tellOf(log)
+const starting = startService(config, log, tracing)
 let leaving = false
 
 // Before anything is up: a container's first process gets no signal that it does not ask for.
@@ -29,6 +32,7 @@ async function leave(signal: string): Promise<void> {
   setTimeout(() => process.exit(0), leaveWithinMs).unref()
   const service = await starting
   await service.close()
+  await tracing?.stop()
   process.exit(0)
 }
 
@@ -40,4 +44,11 @@ function configOrLeave(): Config {
     process.stderr.write(`${error.message}\n`)
     process.exit(1)
   }
+}
+
+/** OpenTelemetry is loaded only where its variables ask for it. */
+async function tracingOrNull(): Promise<Tracing | null> {
+  if (!config.tracing) return null
+  const { startTracing } = await import('./operating/tracing/start-tracing.ts')
+  return startTracing(process.env)
 }

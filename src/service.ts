@@ -17,6 +17,7 @@ import { countCarrierCalls } from './operating/count-carrier-calls.ts'
 import { createCursors } from './operating/cursor.ts'
 import { createMetrics } from './operating/metrics.ts'
 import { openCarrier } from './operating/open-carrier.ts'
+import type { Tracing } from './operating/tracing/tracing.ts'
 import { admitEarly } from './receiving/admit-early.ts'
 import { createCallbackWriter } from './receiving/callback-writer.ts'
 import { drainSpool } from './receiving/drain-spool.ts'
@@ -43,7 +44,7 @@ export interface Service {
 }
 
 /** Puts the parts together. Listens at once, also while the database is still away: then it is alive, not ready. */
-export async function startService(config: Config, log: Logger): Promise<Service> {
+export async function startService(config: Config, log: Logger, tracing: Tracing | null = null): Promise<Service> {
   const embedded = config.databaseUrl === null ? await startEmbedded(config, log) : null
   const url = config.databaseUrl ?? embedded?.url ?? ''
   const sealer = createSealer(config.sealKey ?? (await tryOutSealKey(config.dataDir)), config.sealKeysPrevious)
@@ -108,6 +109,7 @@ export async function startService(config: Config, log: Logger): Promise<Service
   const writer = admitEarly(
     createCallbackWriter(receiving, {
       keys,
+      tracing,
       onRetry: (refusal, error, callbacks) => {
         if (refusal === 'unavailable') outage.failed()
         metrics.retries.inc({ refusal })

@@ -55,6 +55,7 @@ function partsOf(config: Config, { listeners, tokens }: ReturnType<Greeted['call
       on: spoolMaxBytes === null ? null : `${dataDir}, up to ${spoolMaxBytes} bytes`,
       turnOn: 'DATA_DIR, on a disk that outlives the process',
     },
+    { name: 'traces', on: config.tracing ? 'OpenTelemetry' : null, turnOn: 'OTEL_EXPORTER_OTLP_ENDPOINT' },
   ]
 }
 

@@ -5,6 +5,7 @@ import type { RequestName } from '../correlation/lock-activations.ts'
 import type { PipelinedDatabase } from '../database/pipeline.ts'
 import { type Refusal, refusalOf, sqlState } from '../database/refusal.ts'
 import type { Tables } from '../database/tables.ts'
+import type { Tracing } from '../operating/tracing/tracing.ts'
 import {
   type Authentic,
   type IncomingCallback,
@@ -52,6 +53,8 @@ export interface WriterOptions {
   patienceMs?: number
   onRetry?: (refusal: Refusal, error: unknown, callbacks: number) => void
   onCommit?: (callbacks: number, seconds: number) => void
+  /** null: no traces are kept. */
+  tracing?: Pick<Tracing, 'remember' | 'transaction'> | null
 }
 
 interface Waiting {
@@ -77,7 +80,14 @@ const triesOfUnwell = 3
  * quarantined; its neighbours are stored. So is one that always makes the server fail.
  */
 export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptions): CallbackWriter {
-  const { keys, transactions = 2, batch: largestBatch = 256, queue: longestQueue = 5_000, patienceMs = 1_800 } = options
+  const {
+    keys,
+    transactions = 2,
+    batch: largestBatch = 256,
+    queue: longestQueue = 5_000,
+    patienceMs = 1_800,
+    tracing = null,
+  } = options
   const waiting: Waiting[] = []
   /** Requests whose row a transaction of ours holds or waits for. */
   const busy = new Set<string>()
@@ -87,6 +97,7 @@ export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptio
   let setAside = 0
 
   function store(message: Authentic): Promise<StoredCallback> {
+    tracing?.remember(message)
     if (waiting.length >= longestQueue) return Promise.reject(new StoreBusy('too many callbacks wait to be stored'))
     return new Promise((resolve, reject) => {
       const entry: Waiting = {
@@ -200,7 +211,9 @@ export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptio
       return entry.prepared
     })
     const started = performance.now()
-    const stored = await db.transaction(trx => storeCallbacks(trx, incoming))
+    const write = () => db.transaction(trx => storeCallbacks(trx, incoming))
+    const messages = batch.map(({ message }) => message)
+    const stored = await (tracing === null ? write() : tracing.transaction(messages, write))
     options.onCommit?.(incoming.length, (performance.now() - started) / 1_000)
     return stored
   }

@@ -10,7 +10,7 @@ const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-dig
  * the list of verdicts beside the chart shows too.
  */
 export const layers = [
-  { verdicts: ['applied', 'unchanged'], colour: '--accent-soft' },
+  { verdicts: ['applied', 'unchanged'], colour: '--accent' },
   { verdicts: ['other'], colour: '--odd' },
   { verdicts: ['unmatched'], colour: '--warn' },
   { verdicts: ['quarantined'], colour: '--bad' },

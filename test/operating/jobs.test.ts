@@ -5,7 +5,7 @@ import pg from 'pg'
 import t, { type Test } from 'tap'
 import { until } from '../fixtures/carrier.ts'
 import { createEmptyDatabase } from '../fixtures/database.ts'
-import { device } from '../fixtures/make-callback.ts'
+import { device, makeCallback } from '../fixtures/make-callback.ts'
 import { account, startTestService, type TestService } from '../fixtures/service.ts'
 
 /** Milliseconds until a row of the inbox is taken, which only background work does. */
@@ -56,6 +56,37 @@ t.test('background work goes on when the database comes back, and when a link go
   const dead = await inboxTakes(database, 'went-dead')
   t.ok(dead < 7_000, `within ${dead} ms of the moment the link went dead`)
   link.refuse(true)
+})
+
+t.test('background work that is held up holds up no callback', async t => {
+  const service = await startTestService(t)
+  await inboxTakes(service, 'before-it')
+  const holder = new pg.Client({ connectionString: service.databaseUrl })
+  await holder.connect()
+  t.teardown(() => holder.end())
+  await holder.query('begin')
+  await holder.query('lock table outgoing_activations, polls, submissions in access exclusive mode')
+  const heldUp = await until(
+    () =>
+      service.sql(
+        "select from pg_stat_activity where application_name = 'thingspace background' and wait_event_type = 'Lock' and datname = current_database()",
+      ),
+    rows => rows.length > 0,
+  )
+  t.ok(heldUp.length > 0, 'it waits for a lock')
+  for (let round = 0; round < 5; round += 1) {
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, n) =>
+        service.callback(makeCallback({ requestId: `held-${round}`, ...device(n + 1) }), { once: true }),
+      ),
+    )
+    t.ok(
+      answers.every(({ status }) => status === 200),
+      `${answers.map(({ status }) => status)}`,
+    )
+  }
+  t.match(await service.get(`/v1/profiles/${device(1).iccid}`), { status: 200 })
+  await holder.query('rollback')
 })
 
 interface Link {

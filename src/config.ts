@@ -1,14 +1,29 @@
 import { readFileSync } from 'node:fs'
-import { isIP } from 'node:net'
-import { splitHosts } from './database/hosts.ts'
+import {
+  type ExpectWithin,
+  readAddresses,
+  readDatabaseUrl,
+  readDuration,
+  readExpectWithin,
+  readKeeping,
+  readKey,
+  readLinesPerSecond,
+  readList,
+  readLogLevel,
+  readNumber,
+  readSwitch,
+  readTimeLimit,
+} from './config-values.ts'
 import type { ApiToken } from './operating/access.ts'
-import { addressList, isLoopback } from './operating/address-list.ts'
+import { isLoopback } from './operating/address-list.ts'
 import { readApiTokens } from './operating/api-tokens.ts'
 import { type RateLimits, readRateLimits } from './operating/read-rate-limits.ts'
 import type { HttpLimits } from './operating/strict-http.ts'
 import { isTracingWanted } from './operating/tracing/wanted.ts'
 import { fingerprintsKeptMs, type Retention } from './retention/keep.ts'
 import { readBaseUrl } from './thingspace/call.ts'
+
+export type { ExpectWithin }
 
 export interface Config {
   host: string
@@ -62,12 +77,6 @@ export interface Listener {
   username: string
   password: string
   previousPassword: string | null
-}
-
-/** Milliseconds until a target counts as overdue, by operation. */
-export interface ExpectWithin {
-  default: number
-  byOperation: { [operation: string]: number }
 }
 
 /** Every problem of the environment at once, each naming its variable and how to mend it. */
@@ -169,10 +178,6 @@ export function readConfig(environment: Env): Config {
   return config
 }
 
-function readLinesPerSecond(text: string): number {
-  return text === 'all' ? Number.POSITIVE_INFINITY : readNumber(text, 0, 1_000_000, ', or all')
-}
-
 /** What is said of a service that others can reach while it has no listener and no token. */
 export function unprotected(host: string): string {
   return (
@@ -245,87 +250,8 @@ function readThingSpace(env: Env): ThingSpaceAccess | null {
   return { baseUrl, key, secret, username, password }
 }
 
-function readList(text: string): string[] {
-  return text
-    .split(',')
-    .map(item => item.trim())
-    .filter(item => item !== '')
-}
-
-function readNumber(text: string, least: number, most: number, or = ''): number {
-  const value = Number(text)
-  if (!/^\d+$/.test(text) || value < least || value > most)
-    throw new Error(`a whole number from ${least} to ${most}${or}`)
-  return value
-}
-
-function readSwitch(text: string): boolean {
-  if (text !== 'on' && text !== 'off') throw new Error('on or off')
-  return text === 'on'
-}
-
 /** Without a folder that somebody chose, what is acknowledged would lie where nobody looks after it. */
 function readSpool(env: Env): number | null {
   const maxBytes = readNumber(env.SPOOL_MAX_BYTES ?? '1073741824', 1, 1_099_511_627_776)
   return readSwitch(env.SPOOL ?? (env.DATA_DIR === undefined ? 'off' : 'on')) ? maxBytes : null
-}
-
-function readDatabaseUrl(text: string): string {
-  const hosts = /^postgres(ql)?:\/\//.test(text) ? splitHosts(text) : ['']
-  if (!hosts.every(url => URL.canParse(url)))
-    throw new Error('must be like postgres://user:password@host:5432/database')
-  return text
-}
-
-function readAddresses(text: string | undefined): string[] | null {
-  if (text === undefined) return null
-  const list = readList(text)
-  for (const entry of list)
-    if (isIP(entry.split('/')[0] ?? '') === 0) throw new Error(`${entry} is no address or CIDR block`)
-  addressList(list)
-  return list
-}
-
-function readKey(text: string): Buffer {
-  const key = Buffer.from(text, 'base64')
-  if (key.length !== 32) throw new Error('must be the base64 form of 32 bytes; make one with: openssl rand -base64 32')
-  return key
-}
-
-const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
-
-function readLogLevel(text: string): string {
-  if (!logLevels.includes(text)) throw new Error(`one of ${logLevels.join(', ')}`)
-  return text
-}
-
-/** `15m`, or `15m,download=12h` to give an operation its own time. */
-function readExpectWithin(text: string): ExpectWithin {
-  const expect: ExpectWithin = { default: 15 * 60_000, byOperation: {} }
-  for (const item of readList(text)) {
-    const [first = '', second] = item.split('=')
-    if (second === undefined) expect.default = readDuration(first)
-    else expect.byOperation[first] = readDuration(second)
-  }
-  return expect
-}
-
-function readDuration(text: string): number {
-  const [, amount, unit] = /^(\d{1,6})(ms|s|m|h|d)$/.exec(text.trim()) ?? []
-  const milliseconds = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }[unit ?? '']
-  if (amount === undefined || milliseconds === undefined) throw new Error('a time such as 90s, 15m or 12h')
-  return Number(amount) * milliseconds
-}
-
-function readKeeping(text: string, least: number): number | null {
-  if (text === 'forever') return null
-  const milliseconds = readDuration(text)
-  if (milliseconds < least) throw new Error(`at least ${least / 86_400_000}d, or a repeat would count as new`)
-  return milliseconds
-}
-
-function readTimeLimit(text: string): number {
-  const milliseconds = readDuration(text)
-  if (milliseconds < 100) throw new Error('at least 100ms')
-  return milliseconds
 }

@@ -16,7 +16,7 @@ export interface Reading {
 }
 
 export function openReading(options: DatabaseOptions): Reading {
-  const pool = openPool(options)
+  const pool = openPool({ ...options, planOnce: true })
   const views = new Map<string, Database>()
   /** What each connection is set to. One whose setting is in doubt is not in here. */
   const settings = new WeakMap<PoolClient, string>()

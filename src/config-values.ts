@@ -1,0 +1,96 @@
+import { isIP } from 'node:net'
+import { splitHosts } from './database/hosts.ts'
+import { addressList } from './operating/address-list.ts'
+
+/*
+ * The text of a variable to its value. Each throws with what the text should be: who reads it names the variable.
+ */
+
+/** Milliseconds until a target counts as overdue, by operation. */
+export interface ExpectWithin {
+  default: number
+  byOperation: { [operation: string]: number }
+}
+
+export function readList(text: string): string[] {
+  return text
+    .split(',')
+    .map(item => item.trim())
+    .filter(item => item !== '')
+}
+
+export function readNumber(text: string, least: number, most: number, or = ''): number {
+  const value = Number(text)
+  if (!/^\d+$/.test(text) || value < least || value > most)
+    throw new Error(`a whole number from ${least} to ${most}${or}`)
+  return value
+}
+
+export function readSwitch(text: string): boolean {
+  if (text !== 'on' && text !== 'off') throw new Error('on or off')
+  return text === 'on'
+}
+
+export function readLinesPerSecond(text: string): number {
+  return text === 'all' ? Number.POSITIVE_INFINITY : readNumber(text, 0, 1_000_000, ', or all')
+}
+
+export function readDatabaseUrl(text: string): string {
+  const hosts = /^postgres(ql)?:\/\//.test(text) ? splitHosts(text) : ['']
+  if (!hosts.every(url => URL.canParse(url)))
+    throw new Error('must be like postgres://user:password@host:5432/database')
+  return text
+}
+
+export function readAddresses(text: string | undefined): string[] | null {
+  if (text === undefined) return null
+  const list = readList(text)
+  for (const entry of list)
+    if (isIP(entry.split('/')[0] ?? '') === 0) throw new Error(`${entry} is no address or CIDR block`)
+  addressList(list)
+  return list
+}
+
+export function readKey(text: string): Buffer {
+  const key = Buffer.from(text, 'base64')
+  if (key.length !== 32) throw new Error('must be the base64 form of 32 bytes; make one with: openssl rand -base64 32')
+  return key
+}
+
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
+
+export function readLogLevel(text: string): string {
+  if (!logLevels.includes(text)) throw new Error(`one of ${logLevels.join(', ')}`)
+  return text
+}
+
+/** `15m`, or `15m,download=12h` to give an operation its own time. */
+export function readExpectWithin(text: string): ExpectWithin {
+  const expect: ExpectWithin = { default: 15 * 60_000, byOperation: {} }
+  for (const item of readList(text)) {
+    const [first = '', second] = item.split('=')
+    if (second === undefined) expect.default = readDuration(first)
+    else expect.byOperation[first] = readDuration(second)
+  }
+  return expect
+}
+
+export function readDuration(text: string): number {
+  const [, amount, unit] = /^(\d{1,6})(ms|s|m|h|d)$/.exec(text.trim()) ?? []
+  const milliseconds = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }[unit ?? '']
+  if (amount === undefined || milliseconds === undefined) throw new Error('a time such as 90s, 15m or 12h')
+  return Number(amount) * milliseconds
+}
+
+export function readKeeping(text: string, least: number): number | null {
+  if (text === 'forever') return null
+  const milliseconds = readDuration(text)
+  if (milliseconds < least) throw new Error(`at least ${least / 86_400_000}d, or a repeat would count as new`)
+  return milliseconds
+}
+
+export function readTimeLimit(text: string): number {
+  const milliseconds = readDuration(text)
+  if (milliseconds < 100) throw new Error('at least 100ms')
+  return milliseconds
+}

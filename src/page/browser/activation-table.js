@@ -7,7 +7,7 @@ import { Badge } from './state.js'
 /** @param {{ activations: import('./types.d.ts').Activation[], caption: string }} props */
 export function ActivationTable({ activations, caption }) {
   return html`
-    <div class="scroll" role="region" aria-label=${caption} tabindex="0">
+    <div class="scroll" role="region" aria-label=${`${caption}, table`} tabindex="0">
       <table class="stack">
         <thead><tr><th>Activation</th><th>Status</th><th>Progress</th><th class="number">Answered</th>
           <th class="number">To callback</th><th>Submitted</th></tr></thead>

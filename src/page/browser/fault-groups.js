@@ -16,7 +16,7 @@ export function FaultGroups({ path, counts }) {
       <h2 id="faults">Faults by code</h2>
       <${Show} loaded=${groups}>
         ${(/** @type {Group[]} */ found) => html`
-          <div class="scroll" role="region" aria-label="Faults by code" tabindex="0"><table class="stack">
+          <div class="scroll" role="region" aria-label="Faults by code, table" tabindex="0"><table class="stack">
             <thead><tr><th class="number">Targets</th><th>Code</th><th>Message</th></tr></thead>
             <tbody>${found.map(
               ({ code, message, targets }) => html`

@@ -14,7 +14,7 @@ export function ProfileMatrix({ profiles }) {
       0,
     )
   return html`
-    <div class="scroll" role="region" aria-label="Profiles by state and role" tabindex="0">
+    <div class="scroll" role="region" aria-label="Profiles by state and role, table" tabindex="0">
       <table>
         <thead><tr><th>State</th>${roles.map(role => html`<th class="number">${role} <small>${roleNames[role]}</small></th>`)}<th class="number">All</th></tr></thead>
         <tbody>

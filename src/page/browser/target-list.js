@@ -44,7 +44,7 @@ export function TargetList({ path, counts }) {
 /** @param {{ items: import('./types.d.ts').Target[] }} props */
 function Targets({ items }) {
   return html`
-    <div class="scroll" role="region" aria-label="Targets" tabindex="0"><table class="stack">
+    <div class="scroll" role="region" aria-label="Targets, table" tabindex="0"><table class="stack">
       <thead><tr><th>Device</th><th>Result</th><th>Fault</th><th>Settled</th><th class="number">Callbacks</th></tr></thead>
       <tbody>${items.map((target, at) => html`<${Row} key=${`${target.eid} ${target.iccid} ${target.imei} ${at}`} of=${target} />`)}</tbody>
     </table></div>`

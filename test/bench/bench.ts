@@ -5,6 +5,7 @@ import { parseArgs } from 'node:util'
 import { startEmbeddedPostgres } from '../../src/database/embedded.ts'
 import { measureBulk, record } from './bulk.ts'
 import { measureFeed } from './feed.ts'
+import { measureMemory, measureStart } from './lifetime.ts'
 import type { LoadResult } from './load.ts'
 import { measureReading } from './micro.ts'
 import { ask, type Contestant, sendLoad, startContestant, startService, token } from './processes.ts'
@@ -21,6 +22,8 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '4' },
     rounds: { type: 'string', default: '3' },
     connections: { type: 'string', default: '1,16,64,256' },
+    /** Callbacks over which memory is looked at: a million takes some ten minutes. */
+    memory: { type: 'string', default: '0' },
     json: { type: 'boolean', default: false },
   },
 })
@@ -51,6 +54,8 @@ try {
     bulk: await repeated(n => measureBulk(service, `bulk${n}`)),
     questions: await questions(bare, service),
     feedMs: await measureFeed(service, 200),
+    startMs: await repeated(() => measureStart(postgres.url)),
+    memory: Number(values.memory) > 0 ? await measureMemory(service, Number(values.memory)) : [],
     micro: [
       ...measureReading(),
       { name: 'Fastify receives it (processor time)', microseconds: await receivingCost(bare) },

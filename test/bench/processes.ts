@@ -1,6 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { AskOrder } from './ask.ts'
 import type { LoadOrder, LoadResult } from './load.ts'
@@ -16,6 +17,8 @@ export interface Contestant {
   url: string
   /** Microseconds of processor time that it has used so far; only the bare server tells. */
   cpu?(): Promise<number>
+  /** Bytes of memory that it occupies now; only the service tells. */
+  memory?(): number
   stop(): void
 }
 
@@ -47,7 +50,17 @@ export async function startService(databaseUrl: string): Promise<Contestant> {
       RATE_LIMIT: '100000000',
     },
   })
-  return { name: 'service', url: await listeningAt(child), stop: () => child.kill('SIGTERM') }
+  const url = await listeningAt(child)
+  return { name: 'service', url, memory: () => residentBytes(child.pid), stop: () => child.kill('SIGTERM') }
+}
+
+/** As Linux tells it; NaN elsewhere. */
+function residentBytes(pid: number | undefined): number {
+  try {
+    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1_024
+  } catch {
+    return Number.NaN
+  }
 }
 
 function listeningAt(child: ChildProcess): Promise<string> {

@@ -1,5 +1,6 @@
 import os from 'node:os'
 import type { BulkTimes } from './bulk.ts'
+import type { MemoryAt } from './lifetime.ts'
 import type { LoadResult } from './load.ts'
 import type { Micro } from './micro.ts'
 
@@ -13,6 +14,9 @@ export interface Report {
   questions: Row[]
   /** Milliseconds from a callback's 200 to the reader who waits. */
   feedMs: number[]
+  /** Milliseconds from the start of the process until it is ready. */
+  startMs: number[]
+  memory: MemoryAt[]
   micro: Micro[]
 }
 
@@ -64,6 +68,9 @@ function markdown(report: Report): string[] {
       percent => `| p${percent} of ${report.feedMs.length} | ${part(report.feedMs, percent).toFixed(1)} |`,
     ),
     '',
+    `From its start until it is ready on a running database: ${spread(report.startMs)} ms.`,
+    '',
+    ...memoryTable(report.memory),
     '| one callback of 1.3 kB | microseconds |',
     '|---|---|',
     ...report.micro.map(({ name, microseconds }) => `| ${name} | ${microseconds.toFixed(1)} |`),
@@ -99,4 +106,10 @@ function part(values: readonly number[], percent: number): number {
 export function machine(): string {
   const [cpu] = os.cpus()
   return `${os.availableParallelism()} × ${cpu?.model ?? 'processor'}, ${Math.round(os.totalmem() / 2 ** 30)} GiB, Node ${process.version}`
+}
+
+function memoryTable(memory: readonly MemoryAt[]): string[] {
+  if (memory.length === 0) return []
+  const rows = memory.map(({ callbacks, bytes }) => `| ${callbacks} | ${Math.round(bytes / 2 ** 20)} |`)
+  return ['| callbacks taken | MiB that the service occupies |', '|---|---|', ...rows, '']
 }

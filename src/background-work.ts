@@ -61,6 +61,11 @@ export function createBackgroundWork(options: BackgroundWorkOptions): Jobs {
       { name: 'listeners', everySeconds: 900, run: () => measureDrift(options, client) },
     )
   }
+  // Told from the beginning: an alert asks whether any of them runs.
+  for (const { name: job } of jobs) {
+    metrics.jobFailures.inc({ job }, 0)
+    metrics.jobSeconds.zero({ job })
+  }
   return createJobs({
     store,
     jobs,

@@ -95,6 +95,12 @@ t.test('*_FILE reads a mounted secret', async t => {
   t.throws(() => readConfig({ SEAL_KEY_FILE: '/no/such/file' }), /SEAL_KEY_FILE: .*ENOENT/)
 })
 
+t.test('as many callbacks have a line in the log as is said', async t => {
+  t.equal(readConfig({}).logCallbacksPerSecond, 200)
+  t.equal(readConfig({ LOG_CALLBACKS_PER_SECOND: '5' }).logCallbacksPerSecond, 5)
+  t.equal(readConfig({ LOG_CALLBACKS_PER_SECOND: 'all' }).logCallbacksPerSecond, Number.POSITIVE_INFINITY)
+})
+
 t.test('each problem names its variable and how to mend it', async t => {
   const cases: [Record<string, string>, RegExp][] = [
     [{ PORT: '70000' }, /PORT: a whole number from 0 to 65535/],
@@ -109,6 +115,8 @@ t.test('each problem names its variable and how to mend it', async t => {
     [{ TRUSTED_PROXIES: 'proxy' }, /TRUSTED_PROXIES: proxy is no address/],
     [{ MIGRATE: 'yes' }, /MIGRATE: on or off/],
     [{ LOG_LEVEL: 'loud' }, /LOG_LEVEL: one of/],
+    [{ LOG_CALLBACKS_PER_SECOND: 'some' }, /LOG_CALLBACKS_PER_SECOND: a whole number from 0 to 1000000, or all/],
+    [{ OTEL_TRACES_EXPORTER: 'zipkin' }, /OTEL_TRACES_EXPORTER: only otlp and none/],
     [{ EXPECT_WITHIN: 'soon' }, /EXPECT_WITHIN: a time such as/],
     [{ CALLBACK_BODY_LIMIT: '1' }, /CALLBACK_BODY_LIMIT: a whole number/],
     [{ HOST: '0.0.0.0' }, /HOST: .*THINGSPACE_ACCOUNT, CALLBACK_USERNAME and CALLBACK_PASSWORD.*API_TOKENS/],

@@ -26,6 +26,14 @@ t.test('the page can be used by all', { skip }, async t => {
   const browser = await openBrowser(t)
   const pages = ['#/', '#/activations', '#/activations/bulk-1', `#/devices/iccid/${device(1).iccid}`, '#/callbacks']
 
+  await t.test('the chart says in words what its colours say', async t => {
+    const { page } = await visit(t, browser, service.url)
+    await page
+      .getByRole('img', { name: /^3 callbacks in the last 60 minutes.*; 0 unmatched, 1 quarantined$/ })
+      .waitFor()
+    t.pass()
+  })
+
   for (const colorScheme of ['light', 'dark'] as const) {
     await t.test(`every page keeps the rules of WCAG 2.2 AA, ${colorScheme}`, async t => {
       const { page } = await visit(t, browser, service.url, { colorScheme, bypassCSP: true })

@@ -36,6 +36,8 @@ export interface LoadOptions {
   ledger?: Sent[]
   /** How long a sender waits that was told to come back, or not answered: the fault must not become the load. */
   pauseMs?: number
+  /** How long a sender rests after each callback that was taken. */
+  restMs?: number
   /** Of so many callbacks one has its activation recorded, before it or after it. */
   recordEach?: number
 }
@@ -47,7 +49,7 @@ const answerWithinMs = 6_000
  * recorded. Nothing is sent again here: `settle` does that when the fault is over.
  */
 export function startLoad(options: LoadOptions): Load {
-  const { workers, pauseMs = 200, recordEach = 4, ledger = [] } = options
+  const { workers, pauseMs = 200, restMs = 0, recordEach = 4, ledger = [] } = options
   const latencies: number[] = []
   let acknowledged = 0
   let stopping = false
@@ -65,6 +67,7 @@ export function startLoad(options: LoadOptions): Load {
       if (n % (2 * recordEach) === recordEach) await record(options, sent)
       if (isTaken(sent)) acknowledged += 1
       else await pause(pauseMs)
+      if (restMs > 0) await pause(restMs)
       for (const one of waiting) if (acknowledged >= one.count) one.resolve()
     }
   }

@@ -70,7 +70,8 @@ export const away: Scenario = {
     const { postgres, link, sql, start } = await makePlace(context)
     const server = await start({ SPOOL: 'on', DATA_DIR: `${postgres.folder}/service` })
     const urls = () => [server.url]
-    const load = startLoad({ urls, workers: 8, recordEach: 1_000_000 })
+    // Some 300 a second: as many as the disk takes would be more than any database drains in ten seconds.
+    const load = startLoad({ urls, workers: 8, restMs: 25, recordEach: 1_000_000 })
     await load.reaches(100)
     const before = load.ledger.length
     link.close()

@@ -12,6 +12,11 @@ const burstMs = 1_000
 const burstTurns = 4
 /** Nobody had to be refused for so long: it is over. */
 const overMs = 500
+/**
+ * And when long turns have not shown it again for so long: callers who are refused and come back at once would otherwise
+ * keep it alive for ever, long after the flood.
+ */
+const shownForMs = 3_000
 
 /**
  * Tells when the queue is not in front of the database but in front of the event loop, where nothing counts it: callers
@@ -25,6 +30,7 @@ export function watchLoop(
   let ended = now()
   let long: { since: number; turns: number } | null = null
   let behindAt: number | null = null
+  let shownAt = Number.NEGATIVE_INFINITY
 
   function begin(): void {
     const began = now()
@@ -38,17 +44,19 @@ export function watchLoop(
     ended = now()
     if (ended - began < longMs) long = null
     else long = { since: long?.since ?? began, turns: (long?.turns ?? 0) + 1 }
-    if (long !== null && long.turns >= burstTurns && ended - long.since >= burstMs) behindAt = ended
-    else if (behindAt !== null && ended - behindAt >= overMs) behindAt = null
+    if (long === null || long.turns < burstTurns || ended - long.since < burstMs) return
+    behindAt = ended
+    shownAt = ended
   }
 
   return {
     isBehind() {
       if (!inTurn) begin()
+      if (behindAt !== null && now() - behindAt >= overMs) behindAt = null
       return behindAt !== null
     },
     refused() {
-      behindAt = now()
+      if (now() - shownAt < shownForMs) behindAt = now()
     },
   }
 }

@@ -37,3 +37,12 @@ t.test('what goes on longer than a burst counts until nobody had to be refused',
   turn(40)
   t.equal(turn(40), false)
 })
+
+t.test('those who are refused and come back at once do not keep it alive', async t => {
+  const { turn, loop } = stage()
+  for (let n = 0; n < 4; n += 1) turn(260)
+  t.equal(turn(40), true)
+  let turns = 0
+  for (; turns < 200 && turn(40); turns += 1) loop.refused()
+  t.ok(turns > 50 && turns < 100, `over after ${turns * 40} ms`)
+})

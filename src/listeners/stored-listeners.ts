@@ -163,7 +163,9 @@ function stateOf(row: { registered_at: Date | null; deregistered_at: Date | null
   return row.registered_at === null ? 'unconfirmed' : 'registered'
 }
 
+/** As with tokens, whether there is any is asked first. */
 export async function loadListeners(db: Kysely<Tables>): Promise<StoredListeners> {
+  const any = await isThereAny(db)
   const { rows } = await sql<{ account_name: string; service_name: string; digest: Buffer; left_ms: string | null }>`
     select account_name, service_name, digest,
       extract(epoch from accepted_until - clock_timestamp()) * 1000 as left_ms
@@ -174,7 +176,7 @@ export async function loadListeners(db: Kysely<Tables>): Promise<StoredListeners
     digest: row.digest,
     until: row.left_ms === null ? Number.POSITIVE_INFINITY : Date.now() + Number(row.left_ms),
   }))
-  return { accepted, any: accepted.length > 0 || (await isThereAny(db)) }
+  return { accepted, any: any || accepted.length > 0 }
 }
 
 async function isThereAny(db: Kysely<Tables>): Promise<boolean> {

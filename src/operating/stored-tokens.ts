@@ -61,11 +61,13 @@ export async function revokeToken(db: Kysely<Tables>, name: string): Promise<boo
   return revoked.numUpdatedRows === 1n
 }
 
+/** Whether there is any is asked first: one that is made in between is then known with all that it may, or not at all. */
 export async function loadTokens(db: Kysely<Tables>): Promise<StoredTokens> {
+  const any = await isThereAny(db)
   const { rows } = await sql<{ name: string; digest: Buffer; scopes: string[]; accounts: string[] }>`
     select name, digest, scopes, accounts from api_tokens where revoked_at is null order by name`.execute(db)
   const live = rows.map(row => ({ ...row, scopes: row.scopes.filter(isScope) }))
-  return { live, any: live.length > 0 || (await isThereAny(db)) }
+  return { live, any: any || live.length > 0 }
 }
 
 async function isThereAny(db: Kysely<Tables>): Promise<boolean> {

@@ -1,0 +1,35 @@
+import t from 'tap'
+import { openDatabase } from '../../src/database/pool.ts'
+import { createToken, loadTokens } from '../../src/operating/stored-tokens.ts'
+import { createTestDatabase } from '../fixtures/database.ts'
+
+const db = openDatabase({
+  url: await createTestDatabase(t),
+  name: 'stored tokens test',
+  connections: 2,
+  statementTimeoutMs: 5_000,
+  lockTimeoutMs: 1_000,
+  connectionTimeoutMs: 5_000,
+  onConnectionError: () => undefined,
+})
+t.teardown(() => db.destroy())
+
+t.test(
+  'a first token that is made while tokens are read does not end the try-out mode before it opens anything',
+  async t => {
+    let made = false
+    const interrupted = db.withPlugin({
+      transformQuery: ({ node }) => node,
+      async transformResult({ result }) {
+        if (!made) {
+          made = true
+          await createToken(db, { name: 'first', scopes: ['read'], accounts: ['*'] })
+        }
+        return result
+      },
+    })
+    const { any, live } = await loadTokens(interrupted)
+    t.equal(any, live.length > 0, 'known with all that it may, or not at all')
+    t.match(await loadTokens(db), { any: true, live: [{ name: 'first' }] })
+  },
+)

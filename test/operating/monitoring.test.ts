@@ -82,7 +82,7 @@ t.test('what the issue of running it asks for is told', async t => {
     /^thingspace_pool_connections\{pool="receiving",state="idle"\} \d/m,
     /^thingspace_pool_waiting\{pool="background"\} 0$/m,
     /^thingspace_feed_readers 0$/m,
-    /^thingspace_oldest_unmatched_age_seconds 0\.\d+$/m,
+    /^thingspace_oldest_unmatched_age_seconds \d+\.\d+$/m,
     /^thingspace_oldest_pending_age_seconds \d/m,
     /^thingspace_oldest_overdue_age_seconds 0$/m,
     /^thingspace_calls_total\{call="activate",outcome="ok"\} 1$/m,

@@ -5,6 +5,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import t, { type Test } from 'tap'
+import { readDemoOptions } from '../../src/commands/demo-options.ts'
 import { removeDataDirectory } from '../../src/database/embedded-cluster.ts'
 import { childEnvironment } from '../fixtures/child-environment.ts'
 import { createTestDatabase } from '../fixtures/database.ts'
@@ -100,20 +101,22 @@ t.test('it says clearly why it can not work', async t => {
   t.teardown(() => taken.close())
   await once(taken, 'listening')
   const { port } = taken.address() as { port: number }
+  const { code, errors } = await runDemo(t, ['--once'], { ...env, PORT: `${port}` })
+  t.match(errors, new RegExp(`^The demo did not work: port ${port} is taken; set PORT to another`))
+  t.equal(code, 1)
+  const unknown = await runDemo(t, ['--twice'], env)
+  t.match(unknown.errors, /^The demo did not work: Unknown option '--twice'\s+npm run demo -- \[--seed N\]/)
+  t.equal(unknown.code, 1)
+})
+
+t.test('what it is told is checked before anything starts', async t => {
   const cases: [string, string[], Record<string, string>, RegExp][] = [
-    ['a port that is taken', [], { ...env, PORT: `${port}` }, new RegExp(`port ${port} is taken; set PORT to another`)],
-    ['no port', [], { ...env, PORT: 'http' }, /PORT: a whole number/],
-    ['no seal key', [], { DATABASE_URL: env.DATABASE_URL }, /SEAL_KEY: needed with DATABASE_URL/],
-    ['no seed', ['--seed', 'x'], env, /--seed must be a whole number/],
-    ['too many', ['--profiles', '10001'], env, /--profiles must be a whole number from 0 to 10000/],
-    ['an unknown option', ['--twice'], env, /Unknown option '--twice'\s+npm run demo -- \[--seed N\]/],
+    ['no port', [], { PORT: 'http' }, /PORT: a whole number/],
+    ['no seal key', [], { DATABASE_URL: 'postgres://127.0.0.1/x' }, /SEAL_KEY: needed with DATABASE_URL/],
+    ['no seed', ['--seed', 'x'], {}, /--seed must be a whole number/],
+    ['too many', ['--profiles', '10001'], {}, /--profiles must be a whole number from 0 to 10000/],
   ]
-  for (const [name, args, environment, message] of cases) {
-    const { code, errors } = await runDemo(t, ['--once', ...args], environment)
-    t.match(errors, /^The demo did not work: /, name)
-    t.match(errors, message, name)
-    t.equal(code, 1, name)
-  }
+  for (const [name, args, env, message] of cases) t.throws(() => readDemoOptions(args, env), { message }, name)
 })
 
 t.test('broken off in the middle it stops at once, without a word of complaint', async t => {

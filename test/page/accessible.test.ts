@@ -23,7 +23,7 @@ t.test('the page can be used by all', { skip }, async t => {
   await service.callback(makeCallback({ requestId: 'bulk-1', ...device(1) }))
   await service.callback(makeFault({ requestId: 'bulk-1', ...device(2) }))
   await service.callback('{"requestId":1}')
-  const browser = await openBrowser(t)
+  const browser = await openBrowser()
   const pages = ['#/', '#/activations', '#/activations/bulk-1', `#/devices/iccid/${device(1).iccid}`, '#/callbacks']
 
   await t.test('the chart says in words what its colours say', async t => {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
-import type { Test } from 'tap'
+import t, { type Test } from 'tap'
 
 const places = [
   process.env.CHROMIUM,
@@ -14,14 +14,18 @@ const places = [
 /** Where a browser is on this machine; null where there is none. */
 export const browserPath = places.find(place => place !== undefined && place !== '' && existsSync(place)) ?? null
 
-/** Chromium without a window, closed after the test. Its sandbox needs rights that root in a container lacks. */
-export async function openBrowser(t: Test): Promise<Browser> {
-  const browser = await chromium.launch({
+let browser: Promise<Browser> | null = null
+
+/** Chromium without a window, one for all tests of this process. Its sandbox needs rights that root in a container lacks. */
+export function openBrowser(): Promise<Browser> {
+  if (browser !== null) return browser
+  const opening = chromium.launch({
     executablePath: browserPath ?? '',
     args: process.getuid?.() === 0 ? ['--no-sandbox'] : [],
   })
-  t.teardown(() => browser.close())
-  return browser
+  browser = opening
+  t.teardown(async () => (await opening).close())
+  return opening
 }
 
 export interface Visit {

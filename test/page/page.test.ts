@@ -12,7 +12,7 @@ const digest = (text: string) => createHash('sha256').update(text).digest('hex')
 
 t.test('in try-out mode', { skip: browserPath === null && reason }, async t => {
   const service = await startTestService(t)
-  const browser = await openBrowser(t)
+  const browser = await openBrowser()
 
   await t.test('an empty service says so, without a sign-in and without a complaint', async t => {
     const { page, complaints } = await visit(t, browser, service.url)
@@ -120,7 +120,7 @@ t.test('in try-out mode', { skip: browserPath === null && reason }, async t => {
 
 t.test('with tokens', { skip: browserPath === null && reason }, async t => {
   const API_TOKENS = `operator:read,operate,metrics:*:${digest(token)};reader:read:*:${digest(reader)}`
-  const browser = await openBrowser(t)
+  const browser = await openBrowser()
   const service = await startTestService(t, { API_TOKENS })
 
   await t.test('it asks for a token, says when that is wrong, and forgets it with the tab', async t => {

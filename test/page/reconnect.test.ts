@@ -10,7 +10,7 @@ t.test('a page whose service went away says so, and goes on after the last chang
   const DATABASE_URL = await createTestDatabase(t)
   const first = await startTestService(t, { DATABASE_URL })
   const other = await startTestService(t, { DATABASE_URL })
-  const { page } = await visit(t, await openBrowser(t), 'about:blank')
+  const { page } = await visit(t, await openBrowser(), 'about:blank')
   const resumed: (string | undefined)[] = []
   page.on('request', request => {
     if (request.url().endsWith('/stream')) resumed.push(request.headers()['last-event-id'])

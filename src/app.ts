@@ -12,6 +12,7 @@ import type { Config } from './config.ts'
 import type { Database } from './database/pool.ts'
 import type { SeenBy } from './database/seen-by.ts'
 import type { KnownCallers } from './known-callers.ts'
+import { decorateRequests } from './operating/access.ts'
 import { addressList } from './operating/address-list.ts'
 import { answerError, answerNotFound, answerUnreadableRequest } from './operating/answer-error.ts'
 import { compileExactly } from './operating/compile-exactly.ts'
@@ -25,7 +26,7 @@ import { openApi } from './operating/openapi.ts'
 import { limitAsking } from './operating/rate-limit.ts'
 import { readQuery } from './operating/read-query.ts'
 import { requestId } from './operating/request-id.ts'
-import { refuseAmbiguous, serverOptions } from './operating/strict-http.ts'
+import { ambiguityOf, serverOptions } from './operating/strict-http.ts'
 import { pageRoutes } from './page/page-routes.ts'
 import { credentialRoute } from './profiles/credential-route.ts'
 import { lookupRoute } from './profiles/lookup-route.ts'
@@ -97,12 +98,13 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
 
   app.server.maxConnections = config.http.maxConnections
 
+  decorateRequests(app)
   app.setValidatorCompiler<TSchema>(compileExactly)
   app.setErrorHandler(answerError)
   app.setNotFoundHandler(answerNotFound)
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id)
-    refuseAmbiguous(request.raw)
+    done(ambiguityOf(request.raw))
   })
   endConnectionsWhenClosing(app)
   app.addHook('onSend', tagAnswer)
@@ -151,7 +153,8 @@ function endConnectionsWhenClosing(app: FastifyInstance): void {
   app.addHook('preClose', async () => {
     closing = true
   })
-  app.addHook('onSend', async (_request, reply) => {
+  app.addHook('onSend', (_request, reply, payload, done) => {
     if (closing) reply.header('connection', 'close')
+    done(null, payload)
   })
 }

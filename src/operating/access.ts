@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import type { FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { HttpError } from './http-error.ts'
 
 export const scopes = ['read', 'activate', 'operate', 'credentials', 'metrics'] as const
@@ -50,15 +50,28 @@ export function maySee(accounts: Accounts, accountName: string): boolean {
   return accounts === '*' || accounts.includes(accountName)
 }
 
-const granted = new WeakMap<FastifyRequest, Access>()
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set by the guard alone. */
+    [granted]?: Access | null
+  }
+}
+
+/** Nothing but this file can write or read it. A property, since a look-up in a WeakMap costs the collector much. */
+const granted = Symbol('granted')
+
+/** Every request has the property from the start: one that gets it later is slow to read. */
+export function decorateRequests(app: FastifyInstance): void {
+  app.decorateRequest(granted, null)
+}
 
 export function grant(request: FastifyRequest, access: Access): void {
-  granted.set(request, access)
+  request[granted] = access
 }
 
 /** What was granted to this request. A route that was not guarded gets nothing. */
 export function accessOf(request: FastifyRequest): Access {
-  const access = granted.get(request)
-  if (access === undefined) throw new HttpError(401, 'send a token: Authorization: Bearer <token>')
+  const access = request[granted]
+  if (!access) throw new HttpError(401, 'send a token: Authorization: Bearer <token>')
   return access
 }

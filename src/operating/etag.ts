@@ -10,10 +10,19 @@ export function entityTag(parts: unknown): string {
  * For answers to GET that carry no tag of their own: a tag of what is sent, and 304 to who has it already. Where the
  * version of what is shown is known, `answeredUnchanged` is cheaper.
  */
-export async function tagAnswer(request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
-  const cached = reply.getHeader('cache-control')
-  const isState = request.method === 'GET' && request.url.startsWith('/v1/') && reply.statusCode === 200
-  if (!isState || typeof payload !== 'string' || cached !== undefined || reply.hasHeader('etag')) return payload
+export function tagAnswer(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  payload: unknown,
+  done: (error: null, payload: unknown) => void,
+): void {
+  const isState = request.method === 'GET' && reply.statusCode === 200 && request.url.startsWith('/v1/')
+  const isTagged =
+    !isState || typeof payload !== 'string' || reply.hasHeader('cache-control') || reply.hasHeader('etag')
+  done(null, isTagged ? payload : tagged(request, reply, payload))
+}
+
+function tagged(request: FastifyRequest, reply: FastifyReply, payload: string): string {
   const tag = entityTag(payload)
   reply.header('etag', tag).header('cache-control', 'private, no-cache')
   if (!knows(request, tag)) return payload

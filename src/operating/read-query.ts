@@ -1,4 +1,4 @@
-import type { FastifyRequest } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { HttpError } from './http-error.ts'
 
 /** No text in PostgreSQL holds it, and no name has it. */
@@ -7,24 +7,33 @@ const nul = '\u0000'
 /**
  * Query parameters arrive as text. Those that a route's schema calls an integer or a boolean are read as such where
  * they are written plainly; anything else stays text, and the schema refuses it by name.
- * Throws 400 for the character that no text may hold.
+ * 400 for the character that no text may hold.
  */
-export async function readQuery(request: FastifyRequest): Promise<void> {
-  const { querystring } = (request.routeOptions.schema ?? {}) as { querystring?: QuerySchema }
-  const query = request.query as Record<string, unknown>
-  refuseNul('query parameter', query)
-  refuseNul('path parameter', (request.params ?? {}) as Record<string, unknown>)
-  for (const [name, { type }] of Object.entries(querystring?.properties ?? {})) {
+export function readQuery(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
+  const problem = request.url.includes('%00') ? nulIn(request) : undefined
+  if (problem === undefined) readAsTyped(request)
+  done(problem)
+}
+
+function readAsTyped({ query: given, routeOptions }: FastifyRequest): void {
+  const { querystring } = (routeOptions.schema ?? {}) as { querystring?: QuerySchema }
+  const query = given as Record<string, unknown>
+  const properties = querystring?.properties
+  for (const name in properties) {
     const text = query[name]
     if (typeof text !== 'string') continue
+    const type = properties[name]?.type
     if (type === 'integer' && /^-?\d{1,15}$/.test(text)) query[name] = Number(text)
     if (type === 'boolean' && (text === 'true' || text === 'false')) query[name] = text === 'true'
   }
 }
 
-function refuseNul(place: string, parameters: Record<string, unknown>): void {
-  const [name] = Object.entries(parameters).find(([, value]) => typeof value === 'string' && value.includes(nul)) ?? []
-  if (name !== undefined) throw new HttpError(400, `${place}: ${name} must not hold the character U+0000`)
+function nulIn({ query, params }: FastifyRequest): HttpError | undefined {
+  for (const [place, parameters] of Object.entries({ 'query parameter': query, 'path parameter': params })) {
+    const [name] = Object.entries(parameters ?? {}).find(([, text]) => `${text}`.includes(nul)) ?? []
+    if (name !== undefined) return new HttpError(400, `${place}: ${name} must not hold the character U+0000`)
+  }
+  return undefined
 }
 
 interface QuerySchema {

@@ -23,16 +23,21 @@ export function serverOptions({ requestTimeout, maxHeaderSize }: HttpLimits) {
 }
 
 /**
- * Refuses what Node takes and proxies refuse: where two programs may read a request differently, one can be smuggled
+ * Why not to take what Node takes and proxies refuse: where two programs may read a request differently, one can be smuggled
  * past the other. The connection ends with the answer, since nobody knows where the next request begins.
  */
-export function refuseAmbiguous({ rawHeaders, headers, httpVersion }: IncomingMessage): void {
-  const hosts = rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase() === 'host').length
-  if (hosts > 1) throw ambiguous('one Host header, not two')
-  if (hosts === 0 && httpVersion === '1.1') throw ambiguous('a Host header is missing')
-  if (headers['transfer-encoding'] !== undefined && httpVersion !== '1.1') {
-    throw ambiguous('Transfer-Encoding needs HTTP/1.1')
+export function ambiguityOf({ rawHeaders, headers, httpVersion }: IncomingMessage): HttpError | undefined {
+  let hosts = 0
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]
+    if (name?.length === 4 && name.toLowerCase() === 'host') hosts += 1
   }
+  if (hosts > 1) return ambiguous('one Host header, not two')
+  if (hosts === 0 && httpVersion === '1.1') return ambiguous('a Host header is missing')
+  if (headers['transfer-encoding'] !== undefined && httpVersion !== '1.1') {
+    return ambiguous('Transfer-Encoding needs HTTP/1.1')
+  }
+  return undefined
 }
 
 function ambiguous(message: string): HttpError {

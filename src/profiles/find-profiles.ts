@@ -5,61 +5,85 @@ import type { Accounts } from '../operating/access.ts'
 import { ofAccounts } from '../operating/of-accounts.ts'
 import { type Identifier, type IdentifierKind, imeiBase } from '../thingspace/identifiers.ts'
 
-/** A profile with the names of the activation that spoke of it last. */
-export type FoundProfile = Omit<ProfilesTable, 'evidence' | `spoken_${string}`> & {
+/** What a profile takes from the activation that spoke of it last. */
+export interface Named {
   request_id: string
   operation: string
 }
 
+export type FoundProfile = Omit<ProfilesTable, 'evidence' | `spoken_${string}`> & Named
+
+/** With the number of the transaction that wrote the row, which differs whenever the row does. */
+export type Written<Row> = Row & { written: string }
+
+/** What may be read of each profile: everything, or only what tells whether it is still what it was. */
+export interface Shown {
+  all: FoundProfile
+  version: Named
+}
+
 /** As the answer to which of the ids it was found. */
-type Numbered = FoundProfile & { n: number }
+type Numbered<Row = FoundProfile> = Row & { n: number }
 
 /**
  * Of each identifier, all profiles of the device that it names: those that share its EID, without EID its IMEI, without
  * both the one profile. An identifier that moved from one device to another means the one that was confirmed last.
  */
-export async function findDevices(
+export async function findDevices<Columns extends keyof Shown>(
   db: Kysely<Tables>,
   kind: IdentifierKind,
   ids: readonly string[],
   accounts: Accounts,
-): Promise<FoundProfile[][]> {
-  const { rows } = await sql<Numbered>`
-    with wanted as materialized (select * from ${numbered(kind, ids)}), named as materialized (
-      select distinct on (w.n) w.n, left(p.imei, 14) as digits, left(p.imei, 14) || ':' as past, p.*
-      from wanted w join profiles p on ${carries(kind)}
-      where ${visible(accounts)} order by w.n, p.confirmed_at desc, p.iccid
-    ), device as (
-      select n.n, n.digits, n.past, p.* from named n join profiles p on p.eid = n.eid where ${visible(accounts)}
-      union all
-      select n.n, n.digits, n.past, p.*
-      from named n join profiles p on p.imei collate "C" >= n.digits and p.imei collate "C" < n.past and p.imei is not null
-      where n.eid is null and p.eid is null and ${visible(accounts)}
-      union all
-      select n.* from named n where n.eid is null and n.imei is null
-    )
-    select d.*, a.request_id, a.operation from device d join activations a on a.id = d.activation_id
+  columns: Columns,
+): Promise<Written<Shown[Columns]>[][]> {
+  const shown = columns === 'all' ? sql`d.*` : sql`d.n, d.written`
+  const { rows } = await sql<Numbered<Written<Shown[Columns]>>>`
+    with wanted as materialized (select * from ${numbered(kind, ids)}), ${devicesOf(kind, accounts)}
+    select ${shown}, a.request_id, a.operation from device d join activations a on a.id = d.activation_id
     order by d.n, d.iccid, d.account_name`.execute(db)
   return byNumber(ids, rows)
 }
 
-/** Of each ICCID its profile; of several accounts that may be seen, the one that confirmed it last. */
-export async function findProfiles(
+function devicesOf(kind: IdentifierKind, accounts: Accounts): RawBuilder<unknown> {
+  if (kind === 'eid') {
+    return sql`device as (
+      select w.n, p.xmin as written, p.* from wanted w join profiles p on p.eid = w.id where ${visible(accounts)})`
+  }
+  return sql`
+    named as materialized (
+      select distinct on (w.n) w.n, left(p.imei, 14) as digits, left(p.imei, 14) || ':' as past, p.xmin as written, p.*
+      from wanted w join profiles p on ${carries(kind)}
+      where ${visible(accounts)} order by w.n, p.confirmed_at desc, p.iccid
+    ), device as (
+      select n.n, n.digits, n.past, p.xmin as written, p.* from named n join profiles p on p.eid = n.eid
+      where ${visible(accounts)}
+      union all
+      select n.n, n.digits, n.past, p.xmin as written, p.*
+      from named n join profiles p on p.imei collate "C" >= n.digits and p.imei collate "C" < n.past and p.imei is not null
+      where n.eid is null and p.eid is null and ${visible(accounts)}
+      union all
+      select n.* from named n where n.eid is null and n.imei is null
+    )`
+}
+
+/** Of each ICCID its profile, or none; of several accounts that may be seen, the one that confirmed it last. */
+export async function findProfiles<Columns extends keyof Shown>(
   db: Kysely<Tables>,
   iccids: readonly string[],
   accounts: Accounts,
-): Promise<(FoundProfile | null)[]> {
-  const { rows } = await sql<Numbered>`
-    select distinct on (w.n) w.n, p.*, a.request_id, a.operation
+  columns: Columns,
+): Promise<Written<Shown[Columns]>[][]> {
+  const { rows } = await sql<Numbered<Written<Shown[Columns]>>>`
+    select distinct on (w.n) w.n, p.xmin as written, ${columns === 'all' ? sql`p.*,` : sql``} a.request_id, a.operation
     from (select * from ${numbered('iccid', iccids)}) w
     join profiles p on p.iccid = w.id join activations a on a.id = p.activation_id
     where ${visible(accounts)} order by w.n, p.confirmed_at desc`.execute(db)
-  return byNumber(iccids, rows).map(([row]) => row ?? null)
+  return byNumber(iccids, rows)
 }
 
 export async function findProfile(db: Kysely<Tables>, iccid: string, accounts: Accounts): Promise<FoundProfile | null> {
-  const [found] = await findProfiles(db, [iccid], accounts)
-  return found ?? null
+  const [found] = await findProfiles(db, [iccid], accounts, 'all')
+  return found?.[0] ?? null
 }
 
 /** Of each identifier, of any kinds, every profile that carries it: in one round trip. */
@@ -110,7 +134,7 @@ function visible(accounts: Accounts): RawBuilder<unknown> {
   return ofAccounts('p.account_name', accounts)
 }
 
-function byNumber(ids: readonly unknown[], rows: readonly Numbered[]): FoundProfile[][] {
+function byNumber<Row>(ids: readonly unknown[], rows: readonly Numbered<Row>[]): Row[][] {
   const found = Map.groupBy(rows, ({ n }) => n)
   return ids.map((_, n) => found.get(n) ?? [])
 }

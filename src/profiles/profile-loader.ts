@@ -1,54 +1,104 @@
-import DataLoader from 'dataloader'
+import { LRUCache } from 'lru-cache'
 import type { SeenBy } from '../database/seen-by.ts'
+import { shareRoundTrips } from '../database/share-round-trips.ts'
 import type { Accounts } from '../operating/access.ts'
+import { entityTag } from '../operating/etag.ts'
 import type { IdentifierKind } from '../thingspace/identifiers.ts'
-import { type FoundProfile, findDevices, findProfiles } from './find-profiles.ts'
+import { findDevices, findProfiles, type Named, type Shown, type Written } from './find-profiles.ts'
+import { deviceView, profileView } from './profile-view.ts'
 
-export interface ProfileLoader {
-  device(kind: IdentifierKind, id: string, accounts: Accounts): Promise<FoundProfile[]>
-  profile(iccid: string, accounts: Accounts): Promise<FoundProfile | null>
+/** What is sent to who asks: the text of the JSON and its entity tag. */
+export interface Answer {
+  tag: string
+  body: string
 }
 
-/** As many as may share a query: each of them waits for all. */
-const atOnce = 200
+export interface ProfileLoader {
+  /** null: no profile that these accounts may see carries the identifier. */
+  device(kind: IdentifierKind, id: string, accounts: Accounts): Promise<Answer | null>
+  profile(iccid: string, accounts: Accounts): Promise<Answer | null>
+}
+
+interface Kept {
+  /** Of the rows that it was made from. */
+  version: string
+  answer: Answer
+}
+
+/** The profiles of the whole device that carries an identifier of that kind, or the one profile; and who asks. */
+interface Sought {
+  kind: IdentifierKind
+  whole: boolean
+  accounts: Accounts
+}
+
+const keptBytes = 32 * 2 ** 20
 
 /**
- * Those who ask for a device or a profile in the same turn of the event loop share a round trip: a flood of polls is a
- * few queries. Nothing is kept from one turn to the next. Only who sees the same accounts shares a query.
+ * Answers of single devices and profiles. Who asks at the same time shares a round trip. What was answered is kept as
+ * text; whether it still holds is asked of the database every time, which costs a part of reading it all anew. Nobody
+ * is ever answered with less than was committed before the question.
  */
 export function createProfileLoader(seenBy: SeenBy): ProfileLoader {
-  const devices = new Map<string, DataLoader<string, FoundProfile[]>>()
-  const profiles = new Map<string, DataLoader<string, FoundProfile | null>>()
+  const kept = new LRUCache<string, Kept>({
+    maxSize: keptBytes,
+    sizeCalculation: ({ answer, version }, key) => 2 * key.length + version.length + answer.body.length + 200,
+  })
+  const load = shareRoundTrips<Answer | null>(async (key, ids) => {
+    const sought = JSON.parse(key) as Sought
+    const answers = await stillTrue(sought, key, ids)
+    const unknown = ids.filter(id => !answers.has(id))
+    if (unknown.length > 0) {
+      const rows = await find(sought, unknown, 'all')
+      for (const [at, id] of unknown.entries()) answers.set(id, keep(sought, key + id, rows[at] ?? []))
+    }
+    return ids.map(id => answers.get(id) ?? null)
+  })
+
+  /** Of the ids whose answers are kept, those whose rows have not changed. */
+  async function stillTrue(sought: Sought, key: string, ids: readonly string[]): Promise<Map<string, Answer | null>> {
+    const answers = new Map<string, Answer | null>()
+    const known = ids.flatMap(id => {
+      const found = kept.get(key + id)
+      return found === undefined ? [] : [{ id, found }]
+    })
+    if (known.length === 0) return answers
+    const wanted = known.map(({ id }) => id)
+    const rows = await find(sought, wanted, 'version')
+    for (const [at, { id, found }] of known.entries()) {
+      if (versionOf(rows[at] ?? []) === found.version) answers.set(id, found.answer)
+    }
+    return answers
+  }
+
+  function find<Columns extends keyof Shown>({ kind, whole, accounts }: Sought, ids: string[], columns: Columns) {
+    const db = seenBy(accounts)
+    return whole ? findDevices(db, kind, ids, accounts, columns) : findProfiles(db, ids, accounts, columns)
+  }
+
+  function keep({ whole }: Sought, key: string, rows: Written<Shown['all']>[]): Answer | null {
+    const [first] = rows
+    if (first === undefined) {
+      kept.delete(key)
+      return null
+    }
+    const body = JSON.stringify(whole ? deviceView(rows) : profileView(first))
+    const answer = { tag: entityTag(body), body }
+    kept.set(key, { version: versionOf(rows), answer })
+    return answer
+  }
+
   return {
-    device: (kind, id, accounts) =>
-      loaderOf(devices, JSON.stringify([kind, accounts]), ids =>
-        findDevices(seenBy(accounts), kind, ids, accounts),
-      ).load(id),
-    profile: (iccid, accounts) =>
-      loaderOf(profiles, JSON.stringify(accounts), iccids => findProfiles(seenBy(accounts), iccids, accounts)).load(
-        iccid,
-      ),
+    device: (kind, id, accounts) => load(keyOf({ kind, whole: true, accounts }), id),
+    profile: (iccid, accounts) => load(keyOf({ kind: 'iccid', whole: false, accounts }), iccid),
   }
 }
 
-/** A loader lasts as long as its batch is gathered, so that there are no more of them than askers. */
-function loaderOf<Found>(
-  loaders: Map<string, DataLoader<string, Found>>,
-  key: string,
-  find: (ids: readonly string[]) => Promise<Found[]>,
-): DataLoader<string, Found> {
-  const gathering = loaders.get(key)
-  if (gathering !== undefined) return gathering
-  const loader = new DataLoader<string, Found>(ids => find(ids), {
-    cache: false,
-    maxBatchSize: atOnce,
-    // Requests come on connections of their own: those that were read in this turn are all known at its end.
-    batchScheduleFn: callback =>
-      setImmediate(() => {
-        loaders.delete(key)
-        callback()
-      }),
-  })
-  loaders.set(key, loader)
-  return loader
+function keyOf(sought: Sought): string {
+  return JSON.stringify(sought)
+}
+
+/** Differs as soon as a row was written anew, came or went, or its activation was given another name or operation. */
+function versionOf(rows: readonly Written<Named>[]): string {
+  return rows.map(row => `${row.written} ${row.request_id} ${row.operation}`).join()
 }

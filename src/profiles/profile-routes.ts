@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { ChangeView, changeView } from '../changes/change-view.ts'
 import type { SeenBy } from '../database/seen-by.ts'
@@ -11,8 +12,8 @@ import { readTime } from '../operating/read-time.ts'
 import { identifierKinds, isIdentifierKind, normalIdentifier, normalKind } from '../thingspace/identifiers.ts'
 import { findProfile } from './find-profiles.ts'
 import { findHistory, findProfileAsOf } from './profile-history.ts'
-import { createProfileLoader } from './profile-loader.ts'
-import { DeviceView, deviceView, ProfileView, profileTagParts, profileView } from './profile-view.ts'
+import { type Answer, createProfileLoader } from './profile-loader.ts'
+import { DeviceView, ProfileView, profileTagParts, profileView } from './profile-view.ts'
 
 export interface ProfileRoutesOptions {
   seenBy: SeenBy
@@ -47,10 +48,7 @@ export const profileRoutes: FastifyPluginAsyncTypebox<ProfileRoutesOptions> = as
       const kind = normalKind(request.params.kind)
       if (!isIdentifierKind(kind)) throw new HttpError(400, `kind must be one of ${identifierKinds.join(', ')}`)
       const id = normalIdentifier(kind, request.params.id)
-      const rows = await loader.device(kind, id, accessOf(request).accounts)
-      if (rows.length === 0) throw new HttpError(404, 'not found')
-      if (answeredUnchanged(request, reply, entityTag(rows.map(profileTagParts)))) return reply
-      return deviceView(rows)
+      return sendAnswer(request, reply, await loader.device(kind, id, accessOf(request).accounts))
     },
   )
 
@@ -74,10 +72,8 @@ export const profileRoutes: FastifyPluginAsyncTypebox<ProfileRoutesOptions> = as
       const { asOf } = request.query
       const { accounts } = accessOf(request)
       const iccid = normalIdentifier('iccid', request.params.iccid)
-      const row =
-        asOf === undefined
-          ? await loader.profile(iccid, accounts)
-          : await findProfileAsOf(seenBy(accounts), iccid, readTime('asOf', asOf), accounts)
+      if (asOf === undefined) return sendAnswer(request, reply, await loader.profile(iccid, accounts))
+      const row = await findProfileAsOf(seenBy(accounts), iccid, readTime('asOf', asOf), accounts)
       if (row === null) throw new HttpError(404, 'not found')
       if (answeredUnchanged(request, reply, entityTag(profileTagParts(row)))) return reply
       return profileView(row)
@@ -111,4 +107,14 @@ export const profileRoutes: FastifyPluginAsyncTypebox<ProfileRoutesOptions> = as
       return { items: rows.map(row => changeView(row, cursors)), next, prev }
     },
   )
+}
+
+function sendAnswer(request: FastifyRequest, reply: FastifyReply, answer: Answer | null): FastifyReply {
+  if (answer === null) throw new HttpError(404, 'not found')
+  if (answeredUnchanged(request, reply, answer.tag)) return reply
+  return reply.type('application/json; charset=utf-8').serializer(asItIs).send(answer.body)
+}
+
+function asItIs(text: string): string {
+  return text
 }

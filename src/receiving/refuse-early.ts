@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { requestId } from '../operating/request-id.ts'
-import { refuseAmbiguous } from '../operating/strict-http.ts'
+import { ambiguityOf } from '../operating/strict-http.ts'
 
 export interface RefuseEarlyOptions {
   /** Whether a callback that comes now would wait in vain. */
@@ -48,19 +48,10 @@ function isRefused(server: Server, { isFull, mayKnow }: RefuseEarlyOptions, requ
   if (request.method !== 'POST' || !isFull() || !server.listening) return false
   const [, accountName, serviceName] = callbackUrl.exec(request.url ?? '') ?? []
   if (accountName === undefined || serviceName === undefined || isForwarded(request)) return false
-  if (request.headers.expect !== undefined || isAmbiguous(request)) return false
+  if (request.headers.expect !== undefined || ambiguityOf(request) !== undefined) return false
   return mayKnow(request.socket.remoteAddress ?? '', accountName, serviceName)
 }
 
 function isForwarded({ headers }: IncomingMessage): boolean {
   return headers['x-forwarded-for'] !== undefined
-}
-
-function isAmbiguous(request: IncomingMessage): boolean {
-  try {
-    refuseAmbiguous(request)
-    return false
-  } catch {
-    return true
-  }
 }

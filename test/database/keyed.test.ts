@@ -43,11 +43,11 @@ t.test('under row-level security a question reads the rows it is about, however 
   const iccid = `899990${key}`
   const accounts = [account]
   const questions: { [name: string]: (db: Kysely<Tables>) => Promise<unknown> } = {
-    eid: db => findDevices(db, 'eid', [`890010000000000000${key}`], accounts),
-    iccid: db => findDevices(db, 'iccid', [iccid], accounts),
-    imei: db => findDevices(db, 'imei', [`${key}7`], accounts),
-    mdn: db => findDevices(db, 'mdn', [`1${key}`], accounts),
-    msisdn: db => findDevices(db, 'msisdn', [`2${key}`], accounts),
+    eid: db => findDevices(db, 'eid', [`890010000000000000${key}`], accounts, 'all'),
+    iccid: db => findDevices(db, 'iccid', [iccid], accounts, 'all'),
+    imei: db => findDevices(db, 'imei', [`${key}7`], accounts, 'all'),
+    mdn: db => findDevices(db, 'mdn', [`1${key}`], accounts, 'all'),
+    msisdn: db => findDevices(db, 'msisdn', [`2${key}`], accounts, 'all'),
     lookup: db =>
       lookUpProfiles(
         db,

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createProfileLoader } from '../../src/profiles/profile-loader.ts'
+import { type Answer, createProfileLoader } from '../../src/profiles/profile-loader.ts'
 import { watchQueries } from '../fixtures/count-buffers.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
 import { account, startTestService } from '../fixtures/service.ts'
@@ -18,22 +18,82 @@ t.test('a flood of polls of single devices is a few queries, and each gets its o
       const { iccid, eid, imei } = device(n % 25)
       const known = n % 25 < 20 ? iccid : undefined
       const found = await Promise.all([
-        loader.profile(iccid, '*').then(row => row?.iccid),
-        loader.device('eid', eid, '*').then(rows => rows[0]?.iccid),
-        loader.device('imei', imei, '*').then(rows => rows[0]?.iccid),
-        loader.device('iccid', iccid, [account, other]).then(rows => rows[0]?.iccid),
+        loader.profile(iccid, '*').then(iccidIn),
+        loader.device('eid', eid, '*').then(iccidIn),
+        loader.device('imei', imei, '*').then(iccidIn),
+        loader.device('iccid', iccid, [account, other]).then(iccidIn),
       ])
       t.strictSame(found, [known, known, known, known])
-      t.strictSame(await loader.device('iccid', iccid, [other]), [], 'who sees other accounts shares nothing')
+      t.equal(await loader.device('iccid', iccid, [other]), null, 'who sees other accounts shares nothing')
     })
     await Promise.all(polls)
   })
   t.ok(queries <= 12, `1,500 questions were ${queries} queries`)
+})
 
-  await service.callback(makeCallback({ requestId: 'later', ...device(1), state: 'SUSPEND' }))
-  t.match(await loader.profile(device(1).iccid, '*'), { state: 'SUSPEND' }, 'nothing is kept from before')
-  const again = await cost(() => loader.profile(device(1).iccid, '*'))
-  t.equal(again.queries, 1)
+function iccidIn(answer: Answer | null): string | undefined {
+  return answer === null ? undefined : /"iccid":"(\d+)"/.exec(answer.body)?.[1]
+}
+
+t.test('what was answered is not read anew while it holds, and never answered when it does not', async t => {
+  const service = await startTestService(t)
+  const { iccid, eid } = device(1)
+  const { db, cost } = watchQueries(t, service.databaseUrl)
+  const loader = createProfileLoader(() => db)
+  const ask = async () => {
+    const answers: (Answer | null)[] = []
+    const { texts } = await cost(async () => {
+      answers.push(await loader.profile(iccid, '*'), await loader.device('eid', eid, '*'))
+    })
+    const bodies = answers.map(answer => (answer === null ? null : JSON.parse(answer.body)))
+    return { profile: bodies[0], device: bodies[1], tags: answers.map(answer => answer?.tag), texts }
+  }
+  const isWhole = (text: string) => /\b[dp]\.\*,/.test(text.split(/\)\s+select/).at(-1) ?? '')
+
+  t.match(await ask(), { profile: null, device: null })
+  await service.callback(makeCallback({ requestId: 'first', ...device(1) }))
+  const first = await ask()
+  t.match(first, { profile: { iccid }, device: { profiles: [{ iccid, lastResult: { operation: 'activate' } }] } })
+  t.strictSame(first.texts.map(isWhole), [true, true])
+  const second = await ask()
+  t.strictSame({ ...second, texts: [] }, { ...first, texts: [] })
+  t.strictSame(second.texts.map(isWhole), [false, false], 'it was asked only whether that still holds')
+
+  const steps: [string, () => Promise<unknown>, object][] = [
+    [
+      'a callback changed it',
+      () => service.callback(makeCallback({ requestId: 'second', ...device(1), state: 'SUSPEND' })),
+      { profile: { state: 'SUSPEND' }, device: { profiles: [{ state: 'SUSPEND' }] } },
+    ],
+    [
+      'its activation was recorded, and is another operation',
+      () => service.record('second', [device(1)], { operation: 'enable' }),
+      {
+        profile: { lastResult: { operation: 'enable' } },
+        device: { profiles: [{ lastResult: { operation: 'enable' } }] },
+      },
+    ],
+    [
+      'its secret was erased',
+      () => service.sql('update profiles set credential_callback_id = null'),
+      { profile: { hasCredential: false }, device: { profiles: [{ hasCredential: false }] } },
+    ],
+    [
+      'the device got another profile',
+      () => service.callback(makeCallback({ requestId: 'third', ...device(2), eid })),
+      { profile: { iccid }, device: { profiles: [{ iccid }, { iccid: device(2).iccid }] } },
+    ],
+    ['it is gone', () => service.sql('delete from profiles'), { profile: null, device: null }],
+  ]
+  let tags = second.tags
+  for (const [name, change, expected] of steps) {
+    t.match(await ask(), { tags }, 'before')
+    await change()
+    const answers = await ask()
+    t.match(answers, expected, name)
+    t.notOk(answers.tags.includes(tags[1]), name)
+    tags = answers.tags
+  }
 })
 
 t.test('polls through the door at the same time are each answered with their own device', async t => {

@@ -1,0 +1,59 @@
+import DataLoader from 'dataloader'
+
+/** As many as may share a query: each of them waits for all. */
+const atOnce = 200
+/** One follows the other, and grows meanwhile: side by side they would be smaller, and dearer. Unless one takes too long. */
+const tooLongMs = 25
+
+interface Sharing<Answer> {
+  loader: DataLoader<string, Answer>
+  underWay: number
+  waiting: (() => void)[]
+}
+
+/**
+ * Those who ask for something in the same turn of the event loop, or while others are still being answered, share a
+ * round trip: a flood of polls is a few queries. Only those with the same key share one. `load` answers each id, in
+ * their order.
+ */
+export function shareRoundTrips<Answer>(
+  load: (key: string, ids: readonly string[]) => Promise<Answer[]>,
+): (key: string, id: string) => Promise<Answer> {
+  const sharing = new Map<string, Sharing<Answer>>()
+
+  function begin(key: string): Sharing<Answer> {
+    const own: Sharing<Answer> = { loader: new DataLoader(ask, options()), underWay: 0, waiting: [] }
+
+    async function ask(ids: readonly string[]): Promise<Answer[]> {
+      own.underWay += 1
+      try {
+        return await load(key, ids)
+      } finally {
+        own.underWay -= 1
+        own.waiting[0]?.()
+        if (own.underWay === 0) sharing.delete(key)
+      }
+    }
+
+    function options() {
+      // Requests come on connections of their own: those that were read in this turn are all known at its end.
+      return { cache: false, maxBatchSize: atOnce, batchScheduleFn: (send: () => void) => setImmediate(inTurn, send) }
+    }
+
+    function inTurn(send: () => void): void {
+      const go = () => {
+        clearTimeout(timer)
+        own.waiting = own.waiting.filter(other => other !== go)
+        send()
+      }
+      const timer = setTimeout(go, tooLongMs)
+      own.waiting.push(go)
+      if (own.underWay === 0) go()
+    }
+
+    sharing.set(key, own)
+    return own
+  }
+
+  return (key, id) => (sharing.get(key) ?? begin(key)).loader.load(id)
+}

@@ -18,6 +18,7 @@ import { findCallback, findCallbacks, walkCallbacks } from '../../src/receiving/
 import { findSummary } from '../../src/summary/find-summary.ts'
 import { mergeCounts } from '../../src/summary/merge-counts.ts'
 import { createEmptyDatabase } from '../fixtures/database.ts'
+import { rowsRead } from '../fixtures/rows-read.ts'
 
 const account = '0000123456-00001'
 const rows = 3_000
@@ -91,12 +92,6 @@ t.test('under row-level security a question reads the rows it is about, however 
     t.ok(read > 0 && read < 60, `${name} reads ${read} rows of ${rows}`)
   }
 })
-
-async function rowsRead(db: Kysely<Tables>): Promise<number> {
-  const { rows } = await sql<{ read: number }>`
-    select sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::int as read from pg_stat_xact_user_tables`.execute(db)
-  return rows[0]?.read ?? 0
-}
 
 async function fill(db: Database): Promise<void> {
   const numbers = sql`generate_series(1, ${sql.lit(rows)}) n`

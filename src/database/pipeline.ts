@@ -41,7 +41,7 @@ export function openPipelinedDatabase(options: DatabaseOptions): PipelinedDataba
 
 async function runTransaction<T>(pool: pg.Pool, work: (db: Kysely<Tables>) => Promise<Written<T>>): Promise<T> {
   const client = await pool.connect()
-  const db = onClient(client)
+  const db = await onClient(client)
   let broken: Error | undefined
   try {
     const begun = begin.execute(db)
@@ -64,9 +64,15 @@ const commit = sql`commit`
 const rollback = sql`rollback`
 const known = new WeakMap<pg.PoolClient, Kysely<Tables>>()
 
-/** Kysely on one client, that sends each statement at once, in the order in which they are executed. */
-function onClient(client: pg.PoolClient): Kysely<Tables> {
-  const db = known.get(client) ?? new Kysely<Tables>({ dialect: clientDialect(client) })
+/**
+ * Kysely on one client, that sends each statement at once, in the order in which they are executed. That order holds
+ * once its driver is initialised: what is executed first waits for that, and what comes a moment later would overtake it.
+ */
+async function onClient(client: pg.PoolClient): Promise<Kysely<Tables>> {
+  const ready = known.get(client)
+  if (ready !== undefined) return ready
+  const db = new Kysely<Tables>({ dialect: clientDialect(client) })
+  await db.connection().execute(async () => undefined)
   known.set(client, db)
   return db
 }
@@ -84,10 +90,10 @@ function clientDriver(client: pg.PoolClient): Driver {
   let inTransaction = false
   const connection: DatabaseConnection = {
     async executeQuery<R>({ sql: text, parameters }: CompiledQuery): Promise<QueryResult<R>> {
-      const ends = text === 'commit' || text === 'rollback'
       // It would take effect by itself, at once: a statement that was started too late, behind its commit.
-      if (!inTransaction && !ends && text !== 'begin') throw new TypeError('a statement came after its commit')
-      inTransaction = !ends
+      if (!inTransaction && text !== 'begin' && text !== 'rollback')
+        throw new TypeError('a statement came outside of its transaction')
+      inTransaction = text !== 'commit' && text !== 'rollback'
       const { rows, command } = await client.query(text, parameters as unknown[])
       // A transaction that failed answers its commit with this, and no error.
       if (text === 'commit' && command === 'ROLLBACK') throw new Error('rolled back instead of committed')

@@ -4,7 +4,7 @@ import { openPipelinedDatabase } from '../../src/database/pipeline.ts'
 import { together } from '../../src/database/together.ts'
 import { createEmptyDatabase } from '../fixtures/database.ts'
 
-const db = openPipelinedDatabase({
+const options = {
   url: await createEmptyDatabase(t),
   name: 'pipeline test',
   connections: 2,
@@ -12,7 +12,8 @@ const db = openPipelinedDatabase({
   lockTimeoutMs: 1_000,
   connectionTimeoutMs: 5_000,
   onConnectionError: () => undefined,
-})
+}
+const db = openPipelinedDatabase(options)
 t.teardown(() => db.destroy())
 
 await db.transaction(async trx => ({ written: sql`create table kept (n integer primary key, xact xid8)`.execute(trx) }))
@@ -34,6 +35,31 @@ t.test('what is sent without waiting is one transaction, committed before the an
     [1, 2, 3],
   )
   t.equal(new Set(rows.map(({ xact }) => xact)).size, 1)
+})
+
+t.test('the first transaction of a connection is begun before its statements and committed after them', async t => {
+  for (let turns = 0; turns < 12; turns += 1) {
+    const fresh = openPipelinedDatabase(options)
+    const wait = async () => {
+      for (let turn = 0; turn < turns; turn += 1) await null
+    }
+    await fresh.transaction(async trx => {
+      const written = insert(1_000 + turns).execute(trx)
+      await wait()
+      return { written }
+    })
+    await fresh.destroy()
+    const late = openPipelinedDatabase(options)
+    await late.transaction(async trx => {
+      await wait()
+      return { written: insert(2_000 + turns).execute(trx) }
+    })
+    await late.destroy()
+    const { rows } = await kept()
+    const stored = rows.map(({ n }) => n).filter(n => n >= 1_000 && n % 1_000 === turns)
+    t.strictSame(stored, [1_000 + turns, 2_000 + turns], `${turns} turns`)
+  }
+  await db.transaction(async trx => ({ written: sql`delete from kept where n >= 1000`.execute(trx) }))
 })
 
 t.test('a statement that fails among the last ones takes all of it back, and says why', async t => {
@@ -66,7 +92,7 @@ t.test('a statement that comes after its commit is refused, and never takes effe
     return { written: insert(31).execute(trx) }
   })
   await new Promise(resolve => setTimeout(resolve, 100))
-  await t.rejects(late, /came after its commit/)
+  await t.rejects(late, /came outside of its transaction/)
   t.strictSame(
     (await kept()).rows.map(({ n }) => n).filter(n => n >= 30),
     [31],

@@ -56,7 +56,7 @@ function candidates(
   }
   if (names === '*') return sql`select * from changes where id > ${String(after)} order by id limit ${limit}`
   return sql`
-    select f.* from unnest(${names}::text[]) n (name)
+    select f.* from (select distinct unnest(${names}::text[])) n (name)
     cross join lateral (${following('account_name', sql`n.name`, after, limit, sql`true`)}) f`
 }
 

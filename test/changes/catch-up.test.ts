@@ -44,6 +44,8 @@ t.test('who sees few changes reads those, however many of others lie between', a
   const questions: [ChangeFilter, Accounts, number[]][] = [
     [{}, [other], [7, 30_000, 59_990]],
     [{}, [quiet, other], [7, 30_000, 40_000, 59_990]],
+    // as a token may name it
+    [{}, [other, other], [7, 30_000, 59_990]],
     [{ accountName: other }, '*', [7, 30_000, 59_990]],
     [{ accountName: quiet }, [account, quiet], [40_000]],
     [{ accountName: other }, [account], []],

@@ -180,6 +180,6 @@ export async function loadListeners(db: Kysely<Tables>): Promise<StoredListeners
 }
 
 async function isThereAny(db: Kysely<Tables>): Promise<boolean> {
-  const { rows } = await sql<{ any: boolean }>`select exists (select from listeners) as any`.execute(db)
-  return rows[0]?.any === true
+  const { rows } = await sql<{ found: boolean }>`select exists (select from listeners) as found`.execute(db)
+  return rows[0]?.found === true
 }

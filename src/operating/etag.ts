@@ -17,9 +17,9 @@ export function tagAnswer(
   done: (error: null, payload: unknown) => void,
 ): void {
   const isState = request.method === 'GET' && reply.statusCode === 200 && request.url.startsWith('/v1/')
-  const isTagged =
+  const isLeftAlone =
     !isState || typeof payload !== 'string' || reply.hasHeader('cache-control') || reply.hasHeader('etag')
-  done(null, isTagged ? payload : tagged(request, reply, payload))
+  done(null, isLeftAlone ? payload : tagged(request, reply, payload))
 }
 
 function tagged(request: FastifyRequest, reply: FastifyReply, payload: string): string {

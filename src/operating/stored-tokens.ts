@@ -71,8 +71,8 @@ export async function loadTokens(db: Kysely<Tables>): Promise<StoredTokens> {
 }
 
 async function isThereAny(db: Kysely<Tables>): Promise<boolean> {
-  const { rows } = await sql<{ any: boolean }>`select exists (select from api_tokens) as any`.execute(db)
-  return rows[0]?.any === true
+  const { rows } = await sql<{ found: boolean }>`select exists (select from api_tokens) as found`.execute(db)
+  return rows[0]?.found === true
 }
 
 function isScope(text: string): text is Scope {

@@ -23,8 +23,9 @@ export function serverOptions({ requestTimeout, maxHeaderSize }: HttpLimits) {
 }
 
 /**
- * Why not to take what Node takes and proxies refuse: where two programs may read a request differently, one can be smuggled
- * past the other. The connection ends with the answer, since nobody knows where the next request begins.
+ * Why a request is refused that Node takes and proxies don't: where two programs may read one differently, another can
+ * be smuggled past. undefined when there is nothing against it. The connection ends with the answer, since nobody knows
+ * where the next request begins.
  */
 export function ambiguityOf({ rawHeaders, headers, httpVersion }: IncomingMessage): HttpError | undefined {
   let hosts = 0

@@ -28,7 +28,7 @@ t.test('a flood of polls of single devices is a few queries, and each gets its o
     })
     await Promise.all(polls)
   })
-  t.ok(queries <= 12, `1,500 questions were ${queries} queries`)
+  t.ok(queries <= 50, `1,500 questions were ${queries} queries`)
 })
 
 function iccidIn(answer: Answer | null): string | undefined {

@@ -184,9 +184,11 @@ for (const retryRefused of ['documented', 'observed'] as const) {
   t.test(`wrong password, put right before the ${retryRefused} retry`, async t => {
     behave({ retryRefused, timeScale: 0.002 }, 'never-ours')
     const run = await activate(3)
+    // on a busy machine the carrier can give up waiting for an answer before it gets one
+    const isRefused = ({ status }: { status: number | null }) => status === 403
     await until(
       () => sentOf(run),
-      sent => sent.length === 3 && sent.every(({ attempts }) => attempts.length > 0),
+      sent => sent.length === 3 && sent.every(({ attempts }) => attempts.some(isRefused)),
     )
     behave({ retryRefused, timeScale: 0.002 })
     await allSucceed(t, run)
@@ -195,7 +197,7 @@ for (const retryRefused of ['documented', 'observed'] as const) {
       () => sentOf(run),
       sent => sent.every(({ attempts }) => attempts.at(-1)?.status === 200),
     )
-    t.ok(sent.every(({ attempts }) => attempts[0]?.status === 403 && attempts.at(-1)?.status === 200))
+    t.ok(sent.every(({ attempts }) => attempts.findIndex(isRefused) < attempts.length - 1))
   })
 }
 

@@ -26,6 +26,7 @@ import { openApi } from './operating/openapi.ts'
 import { limitAsking } from './operating/rate-limit.ts'
 import { readQuery } from './operating/read-query.ts'
 import { requestId } from './operating/request-id.ts'
+import { serializeOnce } from './operating/serialize-once.ts'
 import { ambiguityOf, serverOptions } from './operating/strict-http.ts'
 import { pageRoutes } from './page/page-routes.ts'
 import { credentialRoute } from './profiles/credential-route.ts'
@@ -92,6 +93,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 256 },
+    schemaController: { compilersFactory: { buildSerializer: serializeOnce } },
     clientErrorHandler: answerUnreadableRequest,
     frameworkErrors: answerError,
   }).withTypeProvider<TypeBoxTypeProvider>()

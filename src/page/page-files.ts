@@ -7,7 +7,7 @@ import { gzipSync } from 'node:zlib'
 export interface PageFile {
   type: string
   plain: Buffer
-  gzipped: Buffer
+  gzipped: () => Buffer
   etag: string
 }
 
@@ -67,5 +67,7 @@ function readPackageFile(name: string): Buffer {
 
 function pageFile(type: string, plain: Buffer): PageFile {
   const etag = `"${createHash('sha256').update(plain).digest('base64url').slice(0, 22)}"`
-  return { type, plain, gzipped: gzipSync(plain, { level: 9 }), etag }
+  let gzipped: Buffer | undefined
+  // when it is asked for: a start does not wait for it
+  return { type, plain, gzipped: () => (gzipped ??= gzipSync(plain, { level: 9 })), etag }
 }

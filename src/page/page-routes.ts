@@ -31,7 +31,7 @@ function sendFile({ headers }: FastifyRequest, reply: FastifyReply, { type, plai
   if (headers['if-none-match']?.includes(etag)) return reply.code(304).send()
   reply.type(type)
   if (!/\bgzip\b/.test(headers['accept-encoding'] ?? '')) return reply.send(plain)
-  return reply.header('content-encoding', 'gzip').send(gzipped)
+  return reply.header('content-encoding', 'gzip').send(gzipped())
 }
 
 /** Nothing but our own files, and the one script in the page whose digest this is. */

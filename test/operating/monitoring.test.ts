@@ -21,7 +21,10 @@ const page = await (async () => {
   await service.callback('no JSON')
   return until(
     async () => String((await service.get('/metrics')).body),
-    text => /thingspace_job_seconds_count\{job="overdue"\} [1-9]/.test(text),
+    text =>
+      /thingspace_job_seconds_count\{job="overdue"\} [1-9]/.test(text) &&
+      // what is waiting is counted now and then, perhaps before the callback came
+      !/^thingspace_oldest_unmatched_age_seconds 0$/m.test(text),
   )
 })()
 const told = new Set(
@@ -82,7 +85,7 @@ t.test('what the issue of running it asks for is told', async t => {
     /^thingspace_pool_connections\{pool="receiving",state="idle"\} \d/m,
     /^thingspace_pool_waiting\{pool="background"\} \d+$/m,
     /^thingspace_feed_readers 0$/m,
-    /^thingspace_oldest_unmatched_age_seconds \d+\.\d+$/m,
+    /^thingspace_oldest_unmatched_age_seconds \d/m,
     /^thingspace_oldest_pending_age_seconds \d/m,
     /^thingspace_oldest_overdue_age_seconds 0$/m,
     /^thingspace_calls_total\{call="activate",outcome="ok"\} 1$/m,

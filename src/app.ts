@@ -55,6 +55,8 @@ export interface AppParts {
   keys: () => Keys | null
   cursors: Cursors
   metrics: Metrics
+  /** The page of metrics: of all processes on this port. */
+  readMetrics: () => Promise<string>
   feed: ChangeFeed
   /** null: no credentials for ThingSpace are configured. */
   client: ThingSpaceClient | null
@@ -76,6 +78,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     keys,
     cursors,
     metrics,
+    readMetrics,
     feed,
     client,
     leaving,
@@ -120,7 +123,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
 
   await app.register(pageRoutes, { tryOut: callers.tryOut })
   await app.register(healthRoutes, { findProblems })
-  await app.register(metricsRoute, { registry: metrics.registry })
+  await app.register(metricsRoute, { contentType: metrics.registry.contentType, read: readMetrics })
   await app.register(callbackRoute, {
     take,
     allowedSources: addressList(config.allowedSources),

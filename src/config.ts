@@ -28,6 +28,8 @@ export type { ExpectWithin }
 export interface Config {
   host: string
   port: number
+  /** Processes that share the port; each is a whole replica. */
+  workers: number
   databaseUrl: string | null
   dataDir: string
   /** Bytes that callbacks may take on the disk while the database is away; null: none are kept there. */
@@ -124,6 +126,7 @@ export function readConfig(environment: Env): Config {
   const config: Config = {
     host,
     port: attempt('PORT', () => readNumber(env.PORT ?? '3000', 0, 65_535), 3000),
+    workers: attempt('WORKERS', () => readNumber(env.WORKERS ?? '1', 1, 64), 1),
     databaseUrl: databaseUrl === null ? null : attempt('DATABASE_URL', () => readDatabaseUrl(databaseUrl), null),
     dataDir: env.DATA_DIR ?? '.data',
     spoolMaxBytes: attempt('SPOOL, SPOOL_MAX_BYTES', () => readSpool(env), null),

@@ -1,21 +1,30 @@
 import { type Logger, pino } from 'pino'
 import { driverProblem, sqlState } from './database/refusal.ts'
 
+export interface LogOptions {
+  traceIds?: (() => object) | undefined
+  worker?: number | null
+}
+
+/** Bytes: PIPE_BUF of Linux. */
+const pipeAtOnce = 4_096
+
 /**
  * One JSON object a line on standard output. Written behind the work's back, or every callback would wait for the pipe;
- * what is left is written when the process exits. `traceIds` is added to each line.
+ * what is left is written when the process exits. `traceIds` is added to each line, and the number of a worker, which
+ * shares the pipe with others: what is written at once stays whole up to the size that a pipe promises.
  */
-export function createLog(level: string, traceIds?: () => object): Logger {
+export function createLog(level: string, { traceIds, worker = null }: LogOptions = {}): Logger {
   return pino(
     {
       level,
       ...(traceIds === undefined ? {} : { mixin: traceIds }),
-      base: null,
+      base: worker === null ? null : { worker },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: label => ({ level: label }) },
       serializers: { err: describeError, error: describeError },
     },
-    pino.destination({ fd: 1, sync: false }),
+    pino.destination({ fd: 1, sync: false, ...(worker === null ? {} : { maxWrite: pipeAtOnce }) }),
   )
 }
 

@@ -3,25 +3,35 @@ import { createLog } from './log.ts'
 import { greet } from './operating/greet.ts'
 import type { Tracing } from './operating/tracing/tracing.ts'
 import { startService } from './service.ts'
+import { runWorkers, sayReady } from './workers/run-workers.ts'
+import { shareMetrics } from './workers/share-metrics.ts'
 
 /** Past this the process leaves with what it has: the contract says 10 seconds. */
 const leaveWithinMs = 9_000
+/** The process that started the workers waits for them. */
+const leaveBehindWorkersMs = 9_500
 
 const config = configOrLeave()
-const tracing = await tracingOrNull()
-const log = createLog(config.logLevel, tracing?.ids)
+/** Its number, when the process that has the port runs several of them. */
+const worker = process.env.WORKER === undefined ? null : Number(process.env.WORKER)
+const startsWorkers = config.workers > 1 && worker === null
+const tracing = startsWorkers ? null : await tracingOrNull()
+const log = createLog(config.logLevel, { traceIds: tracing?.ids, worker })
 tracing?.tellOf(log)
-const starting = startService(config, log, tracing)
+const starting = startsWorkers ? runWorkers(config, log) : startOne()
 let leaving = false
 
 // Before anything is up: a container's first process gets no signal that it does not ask for.
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void leave(signal))
 
 try {
-  await greet(config, await starting, log)
+  const { opened } = await starting
+  await opened
+  if (startsWorkers) log.info({ workers: config.workers }, 'all workers are ready')
 } catch (error) {
   log.fatal({ err: error }, 'could not start')
   process.stderr.write(`${(error as Error).message}\n`)
+  if (startsWorkers) await starting.then(({ close }) => close())
   process.exit(1)
 }
 
@@ -29,11 +39,21 @@ async function leave(signal: string): Promise<void> {
   if (leaving) return
   leaving = true
   log.info({ signal }, 'leaving: nothing new is taken, what is under way is finished')
-  setTimeout(() => process.exit(0), leaveWithinMs).unref()
-  const service = await starting
-  await service.close()
+  setTimeout(() => process.exit(0), startsWorkers ? leaveBehindWorkersMs : leaveWithinMs).unref()
+  const { close } = await starting
+  await close()
   await tracing?.stop()
   process.exit(0)
+}
+
+async function startOne() {
+  const service = await startService(config, log, {
+    tracing,
+    worker: worker === null ? null : { number: worker, shareMetrics },
+  })
+  // Of several workers, all would say the same.
+  const told = worker === null || worker === 1 ? greet(config, service, log) : service.opened
+  return { opened: told.then(sayReady), close: service.close }
 }
 
 function configOrLeave(): Config {

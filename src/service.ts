@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
+import type { Registry } from 'prom-client'
 import { createApp } from './app.ts'
 import { createBackgroundWork } from './background-work.ts'
 import { createChangeFeed } from './changes/change-feed.ts'
@@ -12,6 +13,7 @@ import { openDatabase, type WatchedPool } from './database/pool.ts'
 import { findReader } from './database/reader.ts'
 import { databaseProblems } from './database/readiness.ts'
 import { openReading } from './database/seen-by.ts'
+import { startEmbedded } from './database/start-embedded.ts'
 import { knowCallers } from './known-callers.ts'
 import { countCarrierCalls } from './operating/count-carrier-calls.ts'
 import { createCursors } from './operating/cursor.ts'
@@ -22,7 +24,7 @@ import { admitEarly } from './receiving/admit-early.ts'
 import { createCallbackWriter } from './receiving/callback-writer.ts'
 import { drainSpool } from './receiving/drain-spool.ts'
 import { watchOutage } from './receiving/outage.ts'
-import { openOwnSpool, spoolProblems } from './receiving/own-spool.ts'
+import { openLeftSpools, openOwnSpool, spoolProblems } from './receiving/own-spool.ts'
 import { storeOrSpool } from './receiving/store-or-spool.ts'
 import { type DatabaseKeys, loadDatabaseKeys } from './secrets/database-keys.ts'
 import { createSealer } from './secrets/sealer.ts'
@@ -43,9 +45,19 @@ export interface Service {
   close(): Promise<void>
 }
 
+export interface Surroundings {
+  tracing?: Tracing | null
+  /** One of several processes on this port, which tell their metrics together. The first brings in what others left. */
+  worker?: { number: number; shareMetrics: (registry: Registry) => () => Promise<string> } | null
+}
+
 /** Puts the parts together. Listens at once, also while the database is still away: then it is alive, not ready. */
-export async function startService(config: Config, log: Logger, tracing: Tracing | null = null): Promise<Service> {
-  const embedded = config.databaseUrl === null ? await startEmbedded(config, log) : null
+export async function startService(
+  config: Config,
+  log: Logger,
+  { tracing = null, worker = null }: Surroundings = {},
+): Promise<Service> {
+  const embedded = config.databaseUrl === null ? await startEmbedded(config.dataDir, line => log.info(line)) : null
   const url = config.databaseUrl ?? embedded?.url ?? ''
   const sealer = createSealer(config.sealKey ?? (await tryOutSealKey(config.dataDir)), config.sealKeysPrevious)
   let closing = false
@@ -90,6 +102,10 @@ export async function startService(config: Config, log: Logger, tracing: Tracing
   const keys = () => (databaseKeys === null ? null : { sealer, fingerprintKey: databaseKeys.fingerprint })
   const listenersKey = () => databaseKeys?.listeners ?? null
   const spool = openOwnSpool(config, sealer, log)
+  const spools =
+    spool === null
+      ? []
+      : [spool, ...(worker === null || worker.number === 1 ? openLeftSpools(config, sealer, log) : [])]
   const outage = watchOutage()
   const callers = knowCallers({
     config,
@@ -122,7 +138,8 @@ export async function startService(config: Config, log: Logger, tracing: Tracing
       },
     }),
   )
-  metrics.measureSpool(spool, config.spoolMaxAgeMs)
+  const readMetrics = worker?.shareMetrics(metrics.registry) ?? (() => metrics.registry.metrics())
+  metrics.measureSpools(spools, config.spoolMaxAgeMs)
   const take = storeOrSpool({
     writer,
     spool,
@@ -130,24 +147,20 @@ export async function startService(config: Config, log: Logger, tracing: Tracing
     onSpooled: () => metrics.spooled.inc(),
     onFailure: error => log.error({ err: error }, 'the spool can not be written'),
   })
-  const drain =
-    spool === null
-      ? null
-      : drainSpool({
-          spool,
-          writer,
-          outage,
-          probe: async () => {
-            if (keys() === null || (await databaseProblems(asking)).length > 0) throw new Error('the database is away')
-          },
-          onDrained: callbacks => metrics.drained.inc(callbacks),
-          onUnopened: callbacks =>
-            log.error(
-              { callbacks },
-              'spooled callbacks do not open: add their key to SEAL_KEYS_PREVIOUS and start again',
-            ),
-          onFailure: error => log.error({ err: error }, 'the spool can not be drained'),
-        })
+  const drains = spools.map(spool =>
+    drainSpool({
+      spool,
+      writer,
+      outage,
+      probe: async () => {
+        if (keys() === null || (await databaseProblems(asking)).length > 0) throw new Error('the database is away')
+      },
+      onDrained: callbacks => metrics.drained.inc(callbacks),
+      onUnopened: callbacks =>
+        log.error({ callbacks }, 'spooled callbacks do not open: add their key to SEAL_KEYS_PREVIOUS and start again'),
+      onFailure: error => log.error({ err: error }, 'the spool can not be drained'),
+    }),
+  )
   const feed = createChangeFeed(reading.seenBy, url, log)
   const client =
     config.thingSpace === null ? null : countCarrierCalls(openCarrier(asking, sealer, config.thingSpace), metrics)
@@ -163,6 +176,7 @@ export async function startService(config: Config, log: Logger, tracing: Tracing
     isFull: () => writer.isFull() && !(spool !== null && outage.isLikely()),
     keys,
     metrics,
+    readMetrics,
     feed,
     cursors: createCursors(() => databaseKeys?.cursor ?? null),
     client,
@@ -178,7 +192,7 @@ export async function startService(config: Config, log: Logger, tracing: Tracing
     if (reader === null) log.warn(noReader)
     reading.readAs(reader)
     databaseKeys = await onceReached(() => loadDatabaseKeys(asking, sealer), { log, isClosing })
-    drain?.start()
+    for (const drain of drains) drain.start()
     await callers.start()
     if (callers.isUnprotected() && !config.tryOut) throw new ConfigError([unprotected(config.host)])
     void background.start()
@@ -188,10 +202,10 @@ export async function startService(config: Config, log: Logger, tracing: Tracing
     closing = true
     leaving.abort()
     await Promise.all([background.stop(), app.close()])
-    await Promise.all([feed.stop(), callers.stop(), drain?.stop()])
+    await Promise.all([feed.stop(), callers.stop(), ...drains.map(drain => drain.stop())])
     await writer.drained()
     await opened.catch(() => undefined)
-    spool?.close()
+    for (const each of spools) each.close()
     await Promise.all([receiving.destroy(), asking.destroy(), reading.destroy(), store.db.destroy()])
     await embedded?.stop()
   }
@@ -220,11 +234,4 @@ async function listen(app: FastifyInstance, { host, port }: Config): Promise<str
   await app.listen({ host, port, backlog: mostInBacklog })
   const { port: bound } = app.server.address() as AddressInfo
   return `http://${host.includes(':') ? `[${host}]` : host}:${bound}`
-}
-
-/** Loaded only when it is needed: a production install does not carry it. */
-async function startEmbedded({ dataDir }: Config, log: Logger) {
-  const { startEmbeddedPostgres } = await import('./database/embedded.ts')
-  log.info({ dataDir }, 'starting the embedded PostgreSQL; set DATABASE_URL to use another one')
-  return startEmbeddedPostgres({ dataDir, log: line => log.info(line) })
 }

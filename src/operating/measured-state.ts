@@ -29,7 +29,7 @@ export function measurePools(registers: Registry[], pools: () => ReadonlyMap<str
 
 /** What waits for a callback or a record. Not told while the database is away: the page has other things to tell then. */
 export function measureBacklog(registers: Registry[], find: () => Promise<Backlog>): void {
-  const older = (name: string, help: string) => new Gauge({ name, help, registers })
+  const older = (name: string, help: string) => new Gauge({ name, help, registers, aggregator: 'max' })
   const oldest = {
     unmatchedSeconds: older(
       'thingspace_oldest_unmatched_age_seconds',
@@ -48,6 +48,8 @@ export function measureBacklog(registers: Registry[], find: () => Promise<Backlo
     name: 'thingspace_activations_overdue',
     help: 'Activations with targets that have no final result although their time is up',
     registers,
+    // each worker tells the same
+    aggregator: 'max',
     async collect() {
       const backlog = await find().catch(() => null)
       if (backlog === null) {

@@ -1,13 +1,13 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import type { Registry } from 'prom-client'
 import Type from 'typebox'
 import { ErrorReply } from './http-error.ts'
 
 export interface MetricsRouteOptions {
-  registry: Registry
+  contentType: string
+  read: () => Promise<string>
 }
 
-export const metricsRoute: FastifyPluginAsyncTypebox<MetricsRouteOptions> = async (app, { registry }) => {
+export const metricsRoute: FastifyPluginAsyncTypebox<MetricsRouteOptions> = async (app, { contentType, read }) => {
   app.get(
     '/metrics',
     {
@@ -24,8 +24,9 @@ export const metricsRoute: FastifyPluginAsyncTypebox<MetricsRouteOptions> = asyn
       },
     },
     async (_request, reply) => {
-      reply.type(registry.contentType)
-      return registry.metrics()
+      const page = await read()
+      reply.type(contentType)
+      return page
     },
   )
 }

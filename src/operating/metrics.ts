@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { type Aggregator, Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { WatchedPool } from '../database/pool.ts'
 import type { Backlog } from '../summary/find-backlog.ts'
 import { beginAtZero } from './begin-at-zero.ts'
@@ -20,8 +20,8 @@ export interface Metrics {
   jobSeconds: Histogram<'job'>
   spooled: Counter
   drained: Counter
-  /** null: there is no spool. */
-  measureSpool(spool: MeasuredSpool | null, maxAgeMs: number): void
+  /** None: callbacks are not kept on the disk. */
+  measureSpools(spools: readonly MeasuredSpool[], maxAgeMs: number): void
 }
 
 export interface MeasuredSpool {
@@ -58,6 +58,7 @@ export function createMetrics(measured: Measured): Metrics {
     name: 'thingspace_callers_age_seconds',
     help: 'Since when tokens and listeners were not read from the database; normally below one',
     registers,
+    aggregator: 'max',
     collect() {
       this.set(callersAgeMs() / 1_000)
     },
@@ -72,33 +73,49 @@ export function createMetrics(measured: Measured): Metrics {
   })
   measurePools(registers, measured.pools)
   measureBacklog(registers, measured.findBacklog)
-  let spool: MeasuredSpool | null = null
+  new Gauge({
+    name: 'thingspace_workers',
+    help: 'Processes that answer on this port, of WORKERS',
+    registers,
+    collect() {
+      this.set(1)
+    },
+  })
+  let spools: readonly MeasuredSpool[] = []
   let spoolMaxAgeMs = Number.POSITIVE_INFINITY
-  const gauge = (name: string, help: string, measure: (of: MeasuredSpool) => number) =>
+  const gauge = (name: string, help: string, aggregator: Aggregator, measure: () => number) =>
     new Gauge({
       name,
       help,
       registers,
+      aggregator,
       collect() {
-        this.set(spool === null ? 0 : measure(spool))
+        this.set(measure())
       },
     })
-  gauge('thingspace_spool_active', 'Whether callbacks can be kept on the disk while the database is away', () => 1)
-  gauge('thingspace_spool_depth', 'Callbacks on the disk that are not in the database yet', of => of.depth())
-  gauge('thingspace_spool_bytes', 'Bytes that they take', of => of.bytes())
-  gauge('thingspace_spool_max_bytes', 'Bytes that they may take', of => of.maxBytes)
+  const sum = (of: (spool: MeasuredSpool) => number) => spools.reduce((total, spool) => total + of(spool), 0)
+  const oldestAgeMs = () => Math.max(0, ...spools.map(spool => spool.oldestAgeMs()))
+  gauge('thingspace_spool_active', 'Whether callbacks can be kept on the disk while the database is away', 'min', () =>
+    Number(spools.length > 0),
+  )
+  gauge('thingspace_spool_depth', 'Callbacks on the disk that are not in the database yet', 'sum', () =>
+    sum(spool => spool.depth()),
+  )
+  gauge('thingspace_spool_bytes', 'Bytes that they take', 'sum', () => sum(spool => spool.bytes()))
+  gauge('thingspace_spool_max_bytes', 'Bytes that they may take', 'sum', () => sum(spool => spool.maxBytes))
   gauge(
     'thingspace_spool_oldest_age_seconds',
     'Since when the oldest one waits; 0 without any',
-    of => of.oldestAgeMs() / 1_000,
+    'max',
+    () => oldestAgeMs() / 1_000,
   )
-  gauge('thingspace_spool_too_old', 'Whether the oldest one waits for longer than SPOOL_MAX_AGE', of =>
-    Number(of.oldestAgeMs() > spoolMaxAgeMs),
+  gauge('thingspace_spool_too_old', 'Whether the oldest one waits for longer than SPOOL_MAX_AGE', 'max', () =>
+    Number(oldestAgeMs() > spoolMaxAgeMs),
   )
   const metrics: Metrics = {
     registry,
-    measureSpool(opened, maxAgeMs) {
-      spool = opened
+    measureSpools(opened, maxAgeMs) {
+      spools = opened
       spoolMaxAgeMs = maxAgeMs
     },
     spooled: new Counter({
@@ -150,6 +167,7 @@ export function createMetrics(measured: Measured): Metrics {
     listenerDrift: new Gauge({
       name: 'thingspace_listener_drift',
       help: 'Listeners about which ThingSpace and this service differ, by how; told by the replica that looked last',
+      aggregator: 'max',
       labelNames: ['kind'],
       registers,
     }),

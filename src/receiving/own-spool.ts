@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import type { Sealer } from '../secrets/sealer.ts'
 import { openSpool, type Spool, SpoolTaken } from './spool.ts'
+import { leftFolders } from './worker-folders.ts'
 
 /** From here on others should take the callbacks. */
 const nearlyFull = 0.9
@@ -25,6 +26,20 @@ export function openOwnSpool(
     }
     return null
   }
+}
+
+/** Those of workers that there are no more, when they hold callbacks: somebody has to bring these in. */
+export function openLeftSpools(
+  { dataDir, spoolMaxBytes, workers }: Pick<Config, 'dataDir' | 'spoolMaxBytes' | 'workers'>,
+  sealer: Sealer,
+  log: Logger,
+): Spool[] {
+  return leftFolders(dataDir, workers).flatMap(folder => {
+    const spool = openOwnSpool({ dataDir: folder, spoolMaxBytes }, sealer, log)
+    if (spool === null || spool.depth() > 0) return spool ?? []
+    spool.close()
+    return []
+  })
 }
 
 /**

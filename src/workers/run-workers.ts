@@ -1,0 +1,99 @@
+import cluster, { type Worker } from 'node:cluster'
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import type { Config } from '../config.ts'
+import { startEmbedded } from '../database/start-embedded.ts'
+import { workerFolder } from '../receiving/worker-folders.ts'
+import { tryOutSealKey } from '../secrets/try-out-seal-key.ts'
+import { answerMetrics } from './share-metrics.ts'
+
+type Env = { [name: string]: string }
+
+/** What a worker says once its database was reached. */
+const workerIsReady = 'thingspace: ready'
+
+/** For a worker; of a process alone nobody hears it. */
+export function sayReady(): void {
+  process.send?.(workerIsReady)
+}
+
+export interface Workers {
+  /** Resolves when all are ready; rejects when one of the first could not start, which it has told itself. */
+  opened: Promise<void>
+  /** Resolves when all have left: each finishes what is under way, as a single process does. */
+  close(): Promise<void>
+}
+
+/** A worker that ends is replaced after this, so that one which can't live does not take the machine with it. */
+const replaceAfterMs = 1_000
+/** How a process ends that has found that it can't start. */
+const couldNotStart = 1
+
+/**
+ * Runs `WORKERS` processes of the service on one port. Each is a whole replica, with connections, background work and a
+ * spool of its own; the embedded PostgreSQL and its seal key are had here once, for all of them.
+ */
+export async function runWorkers(config: Config, log: Logger): Promise<Workers> {
+  answerMetrics()
+  const embedded = config.databaseUrl === null ? await startEmbedded(config.dataDir, line => log.info(line)) : null
+  const shared: Env = embedded === null ? {} : { DATABASE_URL: embedded.url, SEAL_KEY: await readSealKey(config) }
+  const running = new Map<number, Worker>()
+  let closing = false
+
+  /** Resolves when it is ready, or another one in its place. */
+  const run = async (number: number): Promise<void> => {
+    const worker = cluster.fork({ ...shared, ...ownSpool(config, number), WORKER: String(number) })
+    running.set(number, worker)
+    const ready = new Promise<void>(resolve =>
+      worker.on('message', message => {
+        if (message === workerIsReady) resolve()
+      }),
+    )
+    const ended = once(worker, 'exit').then(([code, signal]) => {
+      running.delete(number)
+      if (!closing) log.error({ worker: number, code, signal }, 'a worker ended')
+      return code as number | null
+    })
+    const code = await Promise.race([ready, ended])
+    if (code === couldNotStart) throw new Error(`worker ${number} could not start`)
+    const followed = ended.then(() => replace(number))
+    if (code !== undefined) await followed
+  }
+  const replace = async (number: number): Promise<void> => {
+    await sleep(replaceAfterMs, undefined, { ref: false })
+    if (!closing) await run(number).catch(() => replace(number))
+  }
+
+  return {
+    opened: Promise.all(Array.from({ length: config.workers }, (_, n) => run(n + 1))).then(() => undefined),
+    async close() {
+      closing = true
+      await Promise.all([...running.values()].map(leave))
+      await embedded?.stop()
+    },
+  }
+}
+
+/**
+ * A spool has one owner: each worker has a folder of its own, and a fair share of the bytes. The first one has that of
+ * a single process, and brings in what is left in folders of workers that there are no more.
+ */
+function ownSpool({ dataDir, spoolMaxBytes, workers }: Config, number: number): Env {
+  if (spoolMaxBytes === null) return {}
+  return {
+    SPOOL: 'on',
+    DATA_DIR: workerFolder(dataDir, number),
+    SPOOL_MAX_BYTES: String(Math.max(1, Math.floor(spoolMaxBytes / workers))),
+  }
+}
+
+async function leave(worker: Worker): Promise<void> {
+  const gone = once(worker, 'exit')
+  worker.process.kill('SIGTERM')
+  await gone
+}
+
+async function readSealKey({ sealKey, dataDir }: Config): Promise<string> {
+  return (sealKey ?? (await tryOutSealKey(dataDir))).toString('base64')
+}

@@ -1,0 +1,109 @@
+import { execFileSync } from 'node:child_process'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import t from 'tap'
+import { openSpool } from '../../src/receiving/spool.ts'
+import { createSealer } from '../../src/secrets/sealer.ts'
+import { until } from '../fixtures/carrier.ts'
+import { createTestDatabase } from '../fixtures/database.ts'
+import { device, makeCallback } from '../fixtures/make-callback.ts'
+import { failToStart, startServerProcess } from '../fixtures/server-process.ts'
+import { account, send, startTestService } from '../fixtures/service.ts'
+
+const sealKey = Buffer.alloc(32, 7).toString('base64')
+
+function post(url: string, n: number) {
+  const body = makeCallback({ requestId: `request-${n}`, ...device(n) })
+  // a connection of its own, which goes to whichever worker is next
+  const options = { body, headers: { connection: 'close' } }
+  return send(`${url}/callbacks/${account}/CarrierService`, 'POST', options)
+}
+
+async function metric(url: string, name: string): Promise<number> {
+  const { body } = await send(`${url}/metrics`, 'GET', {})
+  const lines = String(body).split('\n')
+  return lines.filter(line => line.startsWith(name)).reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)
+}
+
+const childrenOf = (pid = 0) =>
+  execFileSync('pgrep', ['-P', String(pid)], { encoding: 'utf8' })
+    .trim()
+    .split('\n')
+
+t.test(
+  'workers share a port and take each callback once, one that is killed is replaced, all leave together',
+  async t => {
+    const dataDir = await mkdtemp(path.join(tmpdir(), 'workers-test-'))
+    t.teardown(() => rm(dataDir, { recursive: true, force: true }))
+    const env = { WORKERS: '3', DATABASE_URL: await createTestDatabase(t), SEAL_KEY: sealKey, DATA_DIR: dataDir }
+    const { url, child, output, end } = await startServerProcess(t, env)
+    const said = (text: string) =>
+      until(
+        async () => output.filter(line => line.includes(text)).length,
+        n => n > 0,
+      )
+    await said('all workers are ready')
+    t.equal(output.filter(line => line.includes('TRY-OUT MODE')).length, 1, 'what all would say is said once')
+    t.equal(await metric(url, 'thingspace_workers '), 3)
+    t.equal(await metric(url, 'thingspace_spool_max_bytes '), 3 * Math.floor(1_073_741_824 / 3), 'they share the bytes')
+
+    const answers = await Promise.all(Array.from({ length: 60 }, (_, n) => post(url, n % 20)))
+    t.ok(answers.every(({ status }) => status === 200))
+    const verdicts = Object.groupBy(answers, ({ body }) => body.verdict)
+    t.equal(verdicts.repeated?.length, 40, 'each once, whichever worker has it')
+    t.equal(await metric(url, 'thingspace_callbacks_received_total'), 60, 'whoever is asked tells of all')
+
+    const before = childrenOf(child.pid)
+    t.equal(before.length, 3)
+    process.kill(Number(before[0]), 'SIGKILL')
+    await said('"msg":"a worker ended"')
+    await until(
+      () => metric(url, 'thingspace_workers '),
+      n => n === 3,
+    )
+    t.not(childrenOf(child.pid).join(), before.join())
+    t.match(await post(url, 1), { status: 200, body: { verdict: 'repeated' } })
+
+    t.equal(await end('SIGTERM'), 0)
+    for (const pid of before) t.throws(() => process.kill(Number(pid), 0), { code: 'ESRCH' })
+    await t.rejects(fetch(`${url}/health/live`))
+  },
+)
+
+t.test('workers share the embedded database, and what makes one of them fail ends all', async t => {
+  const dataDir = await mkdtemp(path.join(tmpdir(), 'workers-test-'))
+  t.teardown(() => rm(dataDir, { recursive: true, force: true }))
+  const server = await startServerProcess(t, { WORKERS: '2', DATA_DIR: dataDir })
+  t.match(await post(server.url, 1), { status: 200 })
+  const taken = { WORKERS: '2', DATABASE_URL: await createTestDatabase(t), SEAL_KEY: sealKey }
+  const { code, output } = await failToStart({ ...taken, PORT: new URL(server.url).port })
+  t.equal(code, 1)
+  t.match(output, /EADDRINUSE/)
+  t.equal(await server.end('SIGTERM'), 0)
+})
+
+t.test('what a worker left on the disk is brought in when there are fewer', async t => {
+  const dataDir = await mkdtemp(path.join(tmpdir(), 'workers-test-'))
+  t.teardown(() => rm(dataDir, { recursive: true, force: true }))
+  for (const number of [2, 3]) {
+    const folder = path.join(dataDir, `worker-${number}`)
+    await mkdir(folder)
+    const spool = openSpool({ dataDir: folder, sealer: createSealer(Buffer.alloc(32, 7)), maxBytes: 1_000_000 })
+    const bytes = Buffer.from(JSON.stringify(makeCallback({ requestId: `left-${number}`, ...device(number) })))
+    const id = `00000000-0000-4000-8000-00000000000${number}`
+    await spool.add({ id, accountName: account, serviceName: 'CarrierService', bytes })
+    spool.close()
+  }
+  const service = await startTestService(t, { DATA_DIR: dataDir, WORKERS: '2' })
+  const found = () => service.sql('select request_id from activations order by 1')
+  await until(found, rows => rows.length === 1)
+  t.strictSame(await found(), [{ request_id: 'left-3' }], 'of a worker that there is no more, and of no other')
+  await service.close()
+  const alone = await startTestService(t, { DATA_DIR: dataDir })
+  await until(
+    () => alone.sql('select request_id from activations'),
+    rows => rows.length === 1,
+  )
+  t.equal(await metric(alone.url, 'thingspace_spool_depth '), 0)
+})

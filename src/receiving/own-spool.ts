@@ -1,8 +1,8 @@
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import type { Sealer } from '../secrets/sealer.ts'
+import { leftFolders } from '../workers/worker-folders.ts'
 import { openSpool, type Spool, SpoolTaken } from './spool.ts'
-import { leftFolders } from './worker-folders.ts'
 
 /** From here on others should take the callbacks. */
 const nearlyFull = 0.9

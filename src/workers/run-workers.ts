@@ -4,9 +4,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import { startEmbedded } from '../database/start-embedded.ts'
-import { workerFolder } from '../receiving/worker-folders.ts'
 import { tryOutSealKey } from '../secrets/try-out-seal-key.ts'
 import { answerMetrics } from './share-metrics.ts'
+import { workerFolder } from './worker-folders.ts'
 
 type Env = { [name: string]: string }
 

@@ -123,7 +123,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
 
   await app.register(pageRoutes, { tryOut: callers.tryOut })
   await app.register(healthRoutes, { findProblems })
-  await app.register(metricsRoute, { contentType: metrics.registry.contentType, read: readMetrics })
+  await app.register(metricsRoute, { read: readMetrics })
   await app.register(callbackRoute, {
     take,
     allowedSources: addressList(config.allowedSources),

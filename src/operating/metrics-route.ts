@@ -1,13 +1,13 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Registry } from 'prom-client'
 import Type from 'typebox'
 import { ErrorReply } from './http-error.ts'
 
 export interface MetricsRouteOptions {
-  contentType: string
   read: () => Promise<string>
 }
 
-export const metricsRoute: FastifyPluginAsyncTypebox<MetricsRouteOptions> = async (app, { contentType, read }) => {
+export const metricsRoute: FastifyPluginAsyncTypebox<MetricsRouteOptions> = async (app, { read }) => {
   app.get(
     '/metrics',
     {
@@ -25,7 +25,7 @@ export const metricsRoute: FastifyPluginAsyncTypebox<MetricsRouteOptions> = asyn
     },
     async (_request, reply) => {
       const page = await read()
-      reply.type(contentType)
+      reply.type(Registry.PROMETHEUS_CONTENT_TYPE)
       return page
     },
   )

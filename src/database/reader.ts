@@ -47,16 +47,24 @@ export async function findReader(db: Kysely<Tables>): Promise<string | null> {
  * and where the tables are not its own, nothing is made.
  */
 export async function makeReader(db: Database): Promise<void> {
-  try {
-    await inTransaction(db, async trx => {
-      await sql`select pg_advisory_xact_lock(${sql.lit(makingReader)})`.execute(trx)
-      if ((await findReader(trx)) === null) await make(trx)
-    })
-  } catch (error) {
-    if (sqlState(error) !== insufficientPrivilege) throw error
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await inTransaction(db, async trx => {
+        await sql`select pg_advisory_xact_lock(${sql.lit(makingReader)})`.execute(trx)
+        if ((await findReader(trx)) === null) await make(trx)
+      })
+      return
+    } catch (error) {
+      const state = sqlState(error)
+      if (state === insufficientPrivilege) return
+      // The lock is of one database, the role of the whole server: a service of another one made it meanwhile.
+      if (tries >= 5 || state === null || !madeMeanwhile.has(state)) throw error
+    }
   }
 }
 
+/** duplicate_object, and the unique keys of the catalogs. */
+const madeMeanwhile = new Set(['42710', '23505'])
 const insufficientPrivilege = '42501'
 
 async function make(db: Kysely<Tables>): Promise<void> {

@@ -6,6 +6,7 @@ import { migrate } from '../../src/database/migrate.ts'
 import { type Database, openDatabase } from '../../src/database/pool.ts'
 import { findReader, makeReader } from '../../src/database/reader.ts'
 import { openReading } from '../../src/database/seen-by.ts'
+import { until } from '../fixtures/carrier.ts'
 import { createEmptyDatabase } from '../fixtures/database.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
 import { startTestService } from '../fixtures/service.ts'
@@ -157,3 +158,44 @@ t.test('the user that owns the tables needs no more than to make a role', async 
     t.match(await service.get(`/v1/devices/imei/${device(1).imei}`), { status: 200 }, 'made again, it changes nothing')
   }
 })
+
+t.test('two databases of one server that make the same role at once both have it', async t => {
+  const user = `test_${randomBytes(4).toString('hex')}`
+  const admin = new pg.Client({ connectionString: process.env.TEST_DATABASE_URL })
+  await admin.connect()
+  t.teardown(async () => {
+    await admin.query(`drop role if exists reader_of_${user}`)
+    await admin.query(`drop role ${user}`)
+    await admin.end()
+  })
+  await admin.query(`create role ${user} login password 'secret' createrole`)
+  const made = await Promise.all(
+    [1, 2].map(async () => {
+      const url = new URL(await createEmptyDatabase(t))
+      await admin.query(`alter database ${url.pathname.slice(1)} owner to ${user}`)
+      url.username = user
+      url.password = 'secret'
+      const db = open(t, url.href)
+      await migrate(db)
+      return db
+    }),
+  )
+  // a transaction is shown what others do as it was when it first looked
+  const watch = new pg.Client({ connectionString: process.env.TEST_DATABASE_URL })
+  await watch.connect()
+  t.teardown(() => watch.end())
+  await admin.query('begin')
+  await admin.query(`create role reader_of_${user} nologin`)
+  const making = made.map(db => makeReader(db))
+  await until(
+    async () => (await watch.query(waitingForRole)).rows[0].waiting as number,
+    waiting => waiting === made.length,
+  )
+  await admin.query(`grant reader_of_${user} to ${user} with admin option`)
+  await admin.query('commit')
+  await Promise.all(making)
+  for (const db of made) t.equal(await findReader(db), `reader_of_${user}`)
+})
+
+const waitingForRole = `
+  select count(*)::int as waiting from pg_stat_activity where wait_event_type = 'Lock' and query like 'create role "reader_of%'`

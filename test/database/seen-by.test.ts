@@ -6,7 +6,6 @@ import { migrate } from '../../src/database/migrate.ts'
 import { type Database, openDatabase } from '../../src/database/pool.ts'
 import { findReader, makeReader } from '../../src/database/reader.ts'
 import { openReading } from '../../src/database/seen-by.ts'
-import { until } from '../fixtures/carrier.ts'
 import { createEmptyDatabase } from '../fixtures/database.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
 import { startTestService } from '../fixtures/service.ts'
@@ -180,22 +179,11 @@ t.test('two databases of one server that make the same role at once both have it
       return db
     }),
   )
-  // a transaction is shown what others do as it was when it first looked
-  const watch = new pg.Client({ connectionString: process.env.TEST_DATABASE_URL })
-  await watch.connect()
-  t.teardown(() => watch.end())
-  await admin.query('begin')
-  await admin.query(`create role reader_of_${user} nologin`)
-  const making = made.map(db => makeReader(db))
-  await until(
-    async () => (await watch.query(waitingForRole)).rows[0].waiting as number,
-    waiting => waiting === made.length,
-  )
-  await admin.query(`grant reader_of_${user} to ${user} with admin option`)
-  await admin.query('commit')
-  await Promise.all(making)
-  for (const db of made) t.equal(await findReader(db), `reader_of_${user}`)
+  // who comes between another one's look and its making is told so in one of two ways, of which one is rare
+  for (let round = 0; round < 15; round += 1) {
+    await Promise.all(made.map(db => makeReader(db)))
+    for (const db of made) t.equal(await findReader(db), `reader_of_${user}`)
+    for (const db of made) await sql.raw(`drop owned by reader_of_${user}`).execute(db)
+    await admin.query(`drop role reader_of_${user}`)
+  }
 })
-
-const waitingForRole = `
-  select count(*)::int as waiting from pg_stat_activity where wait_event_type = 'Lock' and query like 'create role "reader_of%'`

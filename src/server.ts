@@ -1,3 +1,4 @@
+import cluster from 'node:cluster'
 import { type Config, ConfigError, readConfig } from './config.ts'
 import { createLog } from './log.ts'
 import { greet } from './operating/greet.ts'
@@ -13,7 +14,8 @@ const leaveBehindWorkersMs = 9_500
 
 const config = configOrLeave()
 /** Its number, when the process that has the port runs several of them. */
-const worker = process.env.WORKER === undefined ? null : Number(process.env.WORKER)
+const worker = cluster.isWorker ? Number(process.env.WORKER) : null
+const isFirst = worker === null || worker === 1
 const startsWorkers = config.workers > 1 && worker === null
 const tracing = startsWorkers ? null : await tracingOrNull()
 const log = createLog(config.logLevel, { traceIds: tracing?.ids, worker })
@@ -31,7 +33,8 @@ try {
 } catch (error) {
   log.fatal({ err: error }, 'could not start')
   process.stderr.write(`${(error as Error).message}\n`)
-  if (startsWorkers) await starting.then(({ close }) => close())
+  // those that could start leave; when nothing was started, that is what was just told
+  if (startsWorkers) await starting.then(({ close }) => close()).catch(() => undefined)
   process.exit(1)
 }
 
@@ -49,10 +52,11 @@ async function leave(signal: string): Promise<void> {
 async function startOne() {
   const service = await startService(config, log, {
     tracing,
-    worker: worker === null ? null : { number: worker, shareMetrics },
+    isFirst,
+    shareMetrics: worker === null ? null : shareMetrics,
   })
   // Of several workers, all would say the same.
-  const told = worker === null || worker === 1 ? greet(config, service, log) : service.opened
+  const told = isFirst ? greet(config, service, log) : service.opened
   return { opened: told.then(sayReady), close: service.close }
 }
 

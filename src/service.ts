@@ -47,15 +47,17 @@ export interface Service {
 
 export interface Surroundings {
   tracing?: Tracing | null
-  /** One of several processes on this port, which tell their metrics together. The first brings in what others left. */
-  worker?: { number: number; shareMetrics: (registry: Registry) => () => Promise<string> } | null
+  /** With several processes on this port: how the metrics of all are read. */
+  shareMetrics?: ((registry: Registry) => () => Promise<string>) | null
+  /** Of several, the first brings in what is left on the disk by those that there are no more. */
+  isFirst?: boolean
 }
 
 /** Puts the parts together. Listens at once, also while the database is still away: then it is alive, not ready. */
 export async function startService(
   config: Config,
   log: Logger,
-  { tracing = null, worker = null }: Surroundings = {},
+  { tracing = null, shareMetrics = null, isFirst = true }: Surroundings = {},
 ): Promise<Service> {
   const embedded = config.databaseUrl === null ? await startEmbedded(config.dataDir, line => log.info(line)) : null
   const url = config.databaseUrl ?? embedded?.url ?? ''
@@ -102,10 +104,7 @@ export async function startService(
   const keys = () => (databaseKeys === null ? null : { sealer, fingerprintKey: databaseKeys.fingerprint })
   const listenersKey = () => databaseKeys?.listeners ?? null
   const spool = openOwnSpool(config, sealer, log)
-  const spools =
-    spool === null
-      ? []
-      : [spool, ...(worker === null || worker.number === 1 ? openLeftSpools(config, sealer, log) : [])]
+  const spools = spool === null ? [] : [spool, ...(isFirst ? openLeftSpools(config, sealer, log) : [])]
   const outage = watchOutage()
   const callers = knowCallers({
     config,
@@ -138,7 +137,7 @@ export async function startService(
       },
     }),
   )
-  const readMetrics = worker?.shareMetrics(metrics.registry) ?? (() => metrics.registry.metrics())
+  const readMetrics = shareMetrics?.(metrics.registry) ?? (() => metrics.registry.metrics())
   metrics.measureSpools(spools, config.spoolMaxAgeMs)
   const take = storeOrSpool({
     writer,

@@ -47,34 +47,33 @@ export async function findReader(db: Kysely<Tables>): Promise<string | null> {
  * and where the tables are not its own, nothing is made.
  */
 export async function makeReader(db: Database): Promise<void> {
-  for (let tries = 1; ; tries += 1) {
-    try {
-      await inTransaction(db, async trx => {
-        await sql`select pg_advisory_xact_lock(${sql.lit(makingReader)})`.execute(trx)
-        if ((await findReader(trx)) === null) await make(trx)
-      })
-      return
-    } catch (error) {
-      const state = sqlState(error)
-      if (state === insufficientPrivilege) return
-      // The lock is of one database, the role of the whole server: a service of another one made it meanwhile.
-      if (tries >= 5 || state === null || !madeMeanwhile.has(state)) throw error
-    }
+  try {
+    await inTransaction(db, async trx => {
+      await sql`select pg_advisory_xact_lock(${sql.lit(makingReader)})`.execute(trx)
+      if ((await findReader(trx)) === null) await make(trx)
+    })
+  } catch (error) {
+    if (sqlState(error) !== insufficientPrivilege) throw error
   }
 }
 
-/** duplicate_object, and the unique keys of the catalogs. */
-const madeMeanwhile = new Set(['42710', '23505'])
 const insufficientPrivilege = '42501'
 
 async function make(db: Kysely<Tables>): Promise<void> {
-  const { rows } = await sql<{ reader: string; exists: boolean; member: boolean }>`
-    select reader, exists (select from pg_roles where rolname = reader) as exists,
+  const { rows } = await sql<{ reader: string; member: boolean }>`
+    select reader,
       coalesce((select pg_has_role(current_user, oid, 'MEMBER') from pg_roles where rolname = reader), false) as member
     from (select left('reader_of_' || current_user, 63) as reader) named`.execute(db)
-  const [{ reader: name = '', exists = false, member = false } = {}] = rows
+  const [{ reader: name = '', member = false } = {}] = rows
   const reader = sql.id(name)
-  if (!exists) await sql`create role ${reader} nologin`.execute(db)
+  // Tried without looking first: the role is of the whole server, and a service of another database may just make it.
+  await sql`do $$ begin
+    create role ${reader} nologin;
+  exception
+    when duplicate_object or unique_violation then null;
+    when insufficient_privilege then
+      if not exists (select from pg_roles where rolname = ${sql.lit(name)}) then raise; end if;
+  end $$`.execute(db)
   if (!member) await sql`grant ${reader} to current_user`.execute(db)
   await sql`do $$ begin execute format('grant usage on schema %I to %I', current_schema(), ${sql.lit(name)}); end $$`.execute(
     db,

@@ -36,8 +36,9 @@ const couldNotStart = 1
  */
 export async function runWorkers(config: Config, log: Logger): Promise<Workers> {
   answerMetrics()
-  const embedded = config.databaseUrl === null ? await startEmbedded(config.dataDir, line => log.info(line)) : null
-  const shared: Env = embedded === null ? {} : { DATABASE_URL: embedded.url, SEAL_KEY: await readSealKey(config) }
+  const sealKey = config.databaseUrl === null ? await readSealKey(config) : null
+  const embedded = sealKey === null ? null : await startEmbedded(config.dataDir, line => log.info(line))
+  const shared: Env = embedded === null || sealKey === null ? {} : { DATABASE_URL: embedded.url, SEAL_KEY: sealKey }
   const running = new Map<number, Worker>()
   let closing = false
 

@@ -132,33 +132,41 @@ t.test('nothing is answered before the role is known, nor when it can not be tak
 
 t.test('the user that owns the tables needs no more than to make a role', async t => {
   for (const mayMakeRoles of [true, false]) {
-    const user = `test_${randomBytes(4).toString('hex')}`
-    const admin = new pg.Client({ connectionString: process.env.TEST_DATABASE_URL })
-    await admin.connect()
-    t.teardown(async () => {
-      await admin.query(`drop role if exists reader_of_${user}`)
-      await admin.query(`drop role ${user}`)
-      await admin.end()
-    })
-    const url = new URL(await createEmptyDatabase(t))
-    await admin.query(`create role ${user} login password 'secret' ${mayMakeRoles ? 'createrole' : ''}`)
-    await admin.query(`alter database ${url.pathname.slice(1)} owner to ${user}`)
-    url.username = user
-    url.password = 'secret'
-    const service = await startTestService(t, { DATABASE_URL: url.href })
-    const db = open(t, url.href)
+    const { user, ownDatabase } = await makeOwner(t, mayMakeRoles ? 'createrole' : '')
+    const url = await ownDatabase()
+    const service = await startTestService(t, { DATABASE_URL: url })
+    const db = open(t, url)
     t.equal(await findReader(db), mayMakeRoles ? `reader_of_${user}` : null)
     t.match(await service.callback(makeCallback({ ...device(1) })), { status: 200 })
     t.match(await service.get(`/v1/devices/imei/${device(1).imei}`), { status: 200 })
     if (!mayMakeRoles) continue
-    const seenBy = read(t, url.href, await findReader(db))
+    const seenBy = read(t, url, await findReader(db))
     t.strictSame((await sql`select * from profiles`.execute(seenBy([other]))).rows, [])
     await Promise.all(Array.from({ length: 4 }, () => makeReader(db)))
     t.match(await service.get(`/v1/devices/imei/${device(1).imei}`), { status: 200 }, 'made again, it changes nothing')
   }
 })
 
-t.test('two databases of one server that make the same role at once both have it', async t => {
+t.test(
+  'databases of one server share the role, also when they make it at once, or when it was made for them',
+  async t => {
+    const { user, admin, ownDatabase } = await makeOwner(t, 'createrole')
+    const owned = async () => {
+      const db = open(t, await ownDatabase())
+      await migrate(db)
+      return db
+    }
+    const atOnce = [await owned(), await owned()]
+    await Promise.all(atOnce.map(db => makeReader(db)))
+    await admin.query(`alter role ${user} nocreaterole`)
+    const later = await owned()
+    await makeReader(later)
+    for (const db of [...atOnce, later]) t.equal(await findReader(db), `reader_of_${user}`)
+  },
+)
+
+/** A user who may log in and what else is said, and databases of its own; all gone when the test ends. */
+async function makeOwner(t: Test, may: string) {
   const user = `test_${randomBytes(4).toString('hex')}`
   const admin = new pg.Client({ connectionString: process.env.TEST_DATABASE_URL })
   await admin.connect()
@@ -167,23 +175,11 @@ t.test('two databases of one server that make the same role at once both have it
     await admin.query(`drop role ${user}`)
     await admin.end()
   })
-  await admin.query(`create role ${user} login password 'secret' createrole`)
-  const made = await Promise.all(
-    [1, 2].map(async () => {
-      const url = new URL(await createEmptyDatabase(t))
-      await admin.query(`alter database ${url.pathname.slice(1)} owner to ${user}`)
-      url.username = user
-      url.password = 'secret'
-      const db = open(t, url.href)
-      await migrate(db)
-      return db
-    }),
-  )
-  // who comes between another one's look and its making is told so in one of two ways, of which one is rare
-  for (let round = 0; round < 15; round += 1) {
-    await Promise.all(made.map(db => makeReader(db)))
-    for (const db of made) t.equal(await findReader(db), `reader_of_${user}`)
-    for (const db of made) await sql.raw(`drop owned by reader_of_${user}`).execute(db)
-    await admin.query(`drop role reader_of_${user}`)
+  await admin.query(`create role ${user} login password 'secret' ${may}`)
+  const ownDatabase = async () => {
+    const url = new URL(await createEmptyDatabase(t))
+    await admin.query(`alter database ${url.pathname.slice(1)} owner to ${user}`)
+    return Object.assign(url, { username: user, password: 'secret' }).href
   }
-})
+  return { user, admin, ownDatabase }
+}

@@ -105,5 +105,8 @@ t.test('what a worker left on the disk is brought in when there are fewer', asyn
     () => alone.sql('select request_id from activations'),
     rows => rows.length === 1,
   )
-  t.equal(await metric(alone.url, 'thingspace_spool_depth '), 0)
+  await until(
+    () => metric(alone.url, 'thingspace_spool_depth '),
+    depth => depth === 0,
+  )
 })

@@ -9,7 +9,7 @@ import { until } from '../fixtures/carrier.ts'
 import { createTestDatabase } from '../fixtures/database.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
 import { failToStart, startServerProcess } from '../fixtures/server-process.ts'
-import { account, send, startTestService } from '../fixtures/service.ts'
+import { account, send, startTestService, type TestService } from '../fixtures/service.ts'
 
 const sealKey = Buffer.alloc(32, 7).toString('base64')
 
@@ -38,11 +38,10 @@ t.test(
     t.teardown(() => rm(dataDir, { recursive: true, force: true }))
     const env = { WORKERS: '3', DATABASE_URL: await createTestDatabase(t), SEAL_KEY: sealKey, DATA_DIR: dataDir }
     const { url, child, output, end } = await startServerProcess(t, env)
-    const said = (text: string) =>
-      until(
-        async () => output.filter(line => line.includes(text)).length,
-        n => n > 0,
-      )
+    const said = async (text: string) => {
+      const isSaid = () => output.some(line => line.includes(text))
+      t.ok(await until(isSaid, yes => yes), `it says: ${text}`)
+    }
     await said('all workers are ready')
     t.equal(output.filter(line => line.includes('TRY-OUT MODE')).length, 1, 'what all would say is said once')
     t.equal(await metric(url, 'thingspace_workers '), 3)
@@ -58,11 +57,12 @@ t.test(
     t.equal(before.length, 3)
     process.kill(Number(before[0]), 'SIGKILL')
     await said('"msg":"a worker ended"')
-    await until(
+    const running = await until(
       () => metric(url, 'thingspace_workers '),
       n => n === 3,
     )
-    t.not(childrenOf(child.pid).join(), before.join())
+    t.equal(running, 3, 'another one has taken its place')
+    t.notOk(childrenOf(child.pid).includes(String(before[0])))
     t.match(await post(url, 1), { status: 200, body: { verdict: 'repeated' } })
 
     t.equal(await end('SIGTERM'), 0)
@@ -96,17 +96,18 @@ t.test('what a worker left on the disk is brought in when there are fewer', asyn
     spool.close()
   }
   const service = await startTestService(t, { DATA_DIR: dataDir, WORKERS: '2' })
-  const found = () => service.sql('select request_id from activations order by 1')
-  await until(found, rows => rows.length === 1)
-  t.strictSame(await found(), [{ request_id: 'left-3' }], 'of a worker that there is no more, and of no other')
+  t.strictSame(await broughtIn(service), ['left-3'], 'of a worker that there is no more, and of no other')
   await service.close()
   const alone = await startTestService(t, { DATA_DIR: dataDir })
-  await until(
-    () => alone.sql('select request_id from activations'),
-    rows => rows.length === 1,
-  )
-  await until(
-    () => metric(alone.url, 'thingspace_spool_depth '),
+  t.strictSame(await broughtIn(alone), ['left-2'])
+})
+
+/** The requests whose callbacks came from the disk, once nothing lies there any more. */
+async function broughtIn({ url, sql }: TestService): Promise<string[]> {
+  const depth = await until(
+    () => metric(url, 'thingspace_spool_depth '),
     depth => depth === 0,
   )
-})
+  const rows = await sql('select request_id from activations order by 1')
+  return depth === 0 ? rows.map(({ request_id }) => request_id) : [`${depth} are left`]
+}

@@ -51,15 +51,6 @@ try {
   const options = readOptions(process.env)
   const simulator = await startSimulator(options)
   const anyValue = Object.keys(options.credentials ?? {}).length === 0 ? '   (any credentials will do)' : ''
-  console.log(`Simulated carrier at ${simulator.url}/   seed ${simulator.seed}
-Point the service at it:
-
-  THINGSPACE_BASE_URL=${simulator.url} THINGSPACE_KEY=key THINGSPACE_SECRET=secret \\
-  THINGSPACE_USERNAME=user THINGSPACE_PASSWORD=password npm start${anyValue}
-`)
-  for (const { accountName, serviceName, url } of simulator.state().listeners) {
-    console.log(`Callbacks of ${accountName} ${serviceName} go to ${url}`)
-  }
   let leaving = false
   const leave = () => {
     if (leaving) return
@@ -71,6 +62,16 @@ Point the service at it:
   }
   process.on('SIGTERM', leave)
   process.on('SIGINT', leave)
+  // Said last: who reads it may send a signal at once.
+  console.log(`Simulated carrier at ${simulator.url}/   seed ${simulator.seed}
+Point the service at it:
+
+  THINGSPACE_BASE_URL=${simulator.url} THINGSPACE_KEY=key THINGSPACE_SECRET=secret \\
+  THINGSPACE_USERNAME=user THINGSPACE_PASSWORD=password npm start${anyValue}
+`)
+  for (const { accountName, serviceName, url } of simulator.state().listeners) {
+    console.log(`Callbacks of ${accountName} ${serviceName} go to ${url}`)
+  }
 } catch (error) {
   console.error(`The simulator did not start: ${describeStart(error)}`)
   process.exitCode = 1

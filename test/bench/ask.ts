@@ -8,6 +8,8 @@ export interface AskOrder {
   connections: number
   seconds: number
   questions: Question[]
+  /** Questions a second, where not as many as can be; how long each took is then counted from when it was due. */
+  rate?: number
 }
 
 export interface Question {
@@ -23,11 +25,12 @@ process.on('message', async (order: AskOrder) => {
   process.disconnect()
 })
 
-async function load({ url, token, connections, seconds, questions }: AskOrder): Promise<LoadResult> {
+async function load({ url, token, connections, seconds, questions, rate }: AskOrder): Promise<LoadResult> {
   const result = await autocannon({
     url,
     connections,
     duration: seconds,
+    ...(rate === undefined ? {} : { overallRate: rate }),
     timeout: 10,
     requests: questions.map(({ method, path, body, etag }) => ({
       method,

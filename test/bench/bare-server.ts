@@ -2,7 +2,8 @@ import type { AddressInfo } from 'node:net'
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import fastify from 'fastify'
 import Type from 'typebox'
-import { DeviceView } from '../../src/profiles/profile-view.ts'
+import { Page } from '../../src/operating/page.ts'
+import { DeviceView, ProfileView } from '../../src/profiles/profile-view.ts'
 import { device } from '../fixtures/make-callback.ts'
 
 /**
@@ -29,6 +30,16 @@ app.get(
     return request.headers['if-none-match'] === known.tag ? reply.code(304).send() : known.view
   },
 )
+const profiles = [...devices.values()].flatMap(({ view }) => view.profiles)
+const firstPage = { items: profiles.slice(0, 100), next: null, prev: null }
+app.get('/v1/profiles', { schema: { response: { 200: Page(ProfileView) } } }, async () => firstPage)
+
+const byIccid = new Map(profiles.map(profile => [profile.iccid, profile]))
+const Ids = Type.Object({ ids: Type.Array(Type.Object({ kind: Type.String(), id: Type.String() })) })
+const LookedUp = Type.Object({ items: Type.Array(ProfileView) })
+app.post('/v1/profiles/lookup', { schema: { body: Ids, response: { 200: LookedUp } } }, async request => ({
+  items: (request.body as Type.Static<typeof Ids>).ids.flatMap(({ id }) => byIccid.get(id) ?? []),
+}))
 
 function deviceOf(n: number): { tag: string; view: DeviceView } {
   const { iccid, eid, imei } = device(n)

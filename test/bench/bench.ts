@@ -3,19 +3,22 @@ import os from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { startEmbeddedPostgres } from '../../src/database/embedded.ts'
-import { measureBulk, record } from './bulk.ts'
-import { measureFeed } from './feed.ts'
+import { measureAsking } from './asking.ts'
+import { measureBulk } from './bulk.ts'
+import { measureFeed, measureStream } from './feed.ts'
+import { measureGrowth } from './growth.ts'
+import { inTurn, repeated, sendCallbacks } from './in-turn.ts'
+import { measureKinds } from './kinds.ts'
 import { measureMemory, measureStart } from './lifetime.ts'
-import type { LoadResult } from './load.ts'
 import { measureReading } from './micro.ts'
-import { ask, type Contestant, sendLoad, startContestant, startService, token } from './processes.ts'
-import { deviceQuestions, listQuestions, lookupQuestions, unchangedQuestions } from './questions.ts'
-import { machine, measuredRow, type Report, type Row, write } from './report.ts'
+import { type Contestant, insertSingleRows, startContestant, startService } from './processes.ts'
+import { machine, middle, type Report, type Row, write } from './report.ts'
 
 /*
- * npm run bench: how fast a callback is acknowledged after a durable commit, beside bare Fastify (the ceiling) and
- * the obvious receiver (one transaction per callback), on one machine in one run; then kinds of callbacks, a bulk
- * activation, questions, and the feed. Quote the ratios, not the figures: they hold where the absolute ones don't.
+ * npm run bench: how fast a callback is acknowledged after a durable commit, beside bare Fastify (the ceiling), the
+ * obvious receiver (one transaction per callback) and single inserts, on one machine in one run; then at 70 % of that,
+ * with two processes, by kinds of callbacks, a bulk activation, questions, the feed, and with more and more stored.
+ * Quote the ratios, not the figures: they hold where the absolute ones don't.
  */
 const { values } = parseArgs({
   options: {
@@ -24,11 +27,14 @@ const { values } = parseArgs({
     connections: { type: 'string', default: '1,16,64,256' },
     /** Callbacks over which memory is looked at: a million takes some ten minutes. */
     memory: { type: 'string', default: '0' },
+    /** Callbacks and profiles that are stored while it is measured again; ten million take 60 GB and an hour. */
+    growth: { type: 'string', default: '10000,300000' },
     json: { type: 'boolean', default: false },
   },
 })
-const seconds = Number(values.seconds)
-const rounds = Number(values.rounds)
+const turns = { seconds: Number(values.seconds), rounds: Number(values.rounds) }
+const { seconds, rounds } = turns
+const cases = values.connections.split(',').map(Number)
 
 const dataDir = await mkdtemp(path.join(os.tmpdir(), 'bench-'))
 await chmod(dataDir, 0o711)
@@ -39,23 +45,26 @@ try {
   const service = await startService(postgres.url)
   const plain = await startContestant('one transaction per callback', 'plain-server.ts', { DATABASE_URL: postgres.url })
   contestants.push(bare, service, plain)
-  for (const contestant of contestants) await callbacks(contestant, 16, 'warm-up', 2)
+  for (const contestant of contestants) await sendCallbacks(contestant, { connections: 16, run: 'warm-up', seconds: 2 })
 
+  const acknowledged = await measureAcknowledging([bare, service, plain])
   const report: Report = {
     machine: machine(),
-    seconds,
-    rounds,
-    acknowledged: await inTurn(
-      values.connections.split(',').map(connections => `${connections} connections`),
-      contestants,
-      (contestant, group, round) => callbacks(contestant, Number.parseInt(group, 10), `${round}-${group}`, seconds),
-    ),
-    kinds: await kindsOfCallbacks(bare, service),
-    bulk: await repeated(n => measureBulk(service, `bulk${n}`)),
-    questions: await questions(bare, service),
+    ...turns,
+    acknowledged,
+    paced: await measurePaced(service, peakOf(acknowledged, service)),
+    workers: await measureWorkers(service),
+    kinds: await measureKinds(bare, service, turns),
+    bulk: await repeated(rounds, n => measureBulk(service, `bulk${n}`)),
+    questions: await measureAsking(bare, service, turns),
     feedMs: await measureFeed(service, 200),
-    startMs: await repeated(() => measureStart(postgres.url)),
+    streamMs: await measureStream(service, 200),
+    startMs: await repeated(rounds, () => measureStart(postgres.url)),
     memory: Number(values.memory) > 0 ? await measureMemory(service, Number(values.memory)) : [],
+    growth: await measureGrowth(postgres.url, {
+      ...{ bare, service, ...turns },
+      sizes: values.growth.split(',').filter(Boolean).map(Number),
+    }),
     micro: [
       ...measureReading(),
       { name: 'Fastify receives it (processor time)', microseconds: await receivingCost(bare) },
@@ -69,83 +78,54 @@ try {
   await rm(dataDir, { recursive: true, force: true })
 }
 
-/** Each of a group in turn, round after round; the first one of a group is what its others are compared with. */
-async function inTurn<T extends { name: string }>(
-  groups: readonly string[],
-  compared: readonly T[],
-  measure: (one: T, group: string, round: number) => Promise<LoadResult>,
-): Promise<Row[]> {
-  const rows: Row[] = []
-  for (const group of groups) {
-    const results = new Map<string, LoadResult[]>(compared.map(({ name }) => [name, []]))
-    for (let round = 0; round < rounds; round += 1) {
-      for (const one of compared) results.get(one.name)?.push(await measure(one, group, round))
-    }
-    rows.push(...[...results].map(([name, measured]) => measuredRow(group, name, measured)))
-  }
-  return rows
-}
-
-function callbacks({ name, url }: Contestant, connections: number, run: string, time: number, repeats = 0) {
-  const label = `${name}-${run}`.replace(/\W+/g, '')
-  return sendLoad({ url, connections, seconds: time, run: label, perRequest: 1, repeats })
-}
-
-/** What a callback is decides what it costs: repeats, those of recorded activations, those of one bulk activation. */
-function kindsOfCallbacks(bare: Contestant, service: Contestant): Promise<Row[]> {
-  const targets = { 'of activations of 1,000': 1_000, 'of one bulk activation': 10_000 }
-  const kinds = [
-    { name: 'bare Fastify', send: (run: string) => callbacks(bare, 64, run, seconds) },
-    { name: '30 % repeats', send: (run: string) => callbacks(service, 64, run, seconds, 30) },
-    ...Object.entries(targets).map(([name, perRequest]) => ({
-      name,
-      send: async (run: string) => {
-        const label = `${name}-${run}`.replace(/\W+/g, '')
-        for (let first = 0; first < 10_000; first += perRequest) {
-          await record(service, `${label}-${first / perRequest}`, first + 1, perRequest)
-        }
-        return sendLoad({
-          url: service.url,
-          connections: 64,
-          seconds,
-          amount: 10_000,
-          run: label,
-          perRequest,
-          repeats: 0,
-        })
-      },
+async function measureAcknowledging(receivers: readonly Contestant[]): Promise<Row[]> {
+  const compared = [
+    ...receivers.map(one => ({
+      name: one.name,
+      measure: (connections: number, run: string) => sendCallbacks(one, { connections, run, seconds }),
     })),
+    {
+      // PostgreSQL allows some hundred connections: more than 64 at once wait outside.
+      name: 'single inserts, without a receiver',
+      measure: (connections: number) =>
+        insertSingleRows({ databaseUrl: postgres.url, connections: Math.min(connections, 64), seconds }),
+    },
   ]
-  return inTurn(['64 connections'], kinds, ({ send }, _group, round) => send(`kind${round}`))
+  const groups = cases.map(connections => `${connections} connections`)
+  return inTurn(rounds, groups, compared, ({ measure }, group, round) =>
+    measure(Number.parseInt(group, 10), `${round}-${group}`),
+  )
 }
 
-async function questions(bare: Contestant, service: Contestant): Promise<Row[]> {
-  const group = (
-    name: string,
-    questionsOf: (contestant: Contestant) => Promise<Parameters<typeof ask>[0]['questions']>,
-  ) =>
-    inTurn([name], [bare, service], async contestant =>
-      ask({ url: contestant.url, token, connections: 64, seconds, questions: await questionsOf(contestant) }),
+function peakOf(rows: readonly Row[], { name }: Contestant): number {
+  return Math.max(...rows.filter(row => row.name === name).map(({ perSecond }) => middle(perSecond)))
+}
+
+/** How long an answer takes where there is still room: the peak is measured by callers who never pause. */
+function measurePaced(service: Contestant, peak: number): Promise<Row[]> {
+  const paced = { ...service, name: '70 % of the peak' }
+  return inTurn(rounds, ['64 connections'], [paced], (one, _group, round) =>
+    sendCallbacks(one, { connections: 64, run: `paced${round}`, seconds, rate: Math.round(peak * 0.7) }),
+  )
+}
+
+/** One process beside two on one port: what the second one brings depends on the processors that are left for it. */
+async function measureWorkers(service: Contestant): Promise<Row[]> {
+  const two = await startService(postgres.url, 'two processes (WORKERS=2)', 2)
+  try {
+    await sendCallbacks(two, { connections: 64, run: 'warm-up', seconds: 3 })
+    const compared = [{ ...service, name: 'one process' }, two]
+    return await inTurn(rounds, ['64 connections'], compared, (one, _group, round) =>
+      sendCallbacks(one, { connections: 64, run: `workers${round}`, seconds }),
     )
-  const alone = (name: string, asked: Parameters<typeof ask>[0]['questions']) =>
-    inTurn([name], [service], ({ url }) => ask({ url, token, connections: 16, seconds, questions: asked }))
-  return [
-    ...(await group('single device, 64 connections', async () => deviceQuestions())),
-    ...(await group('the same, answered with 304', unchangedQuestions)),
-    ...(await alone('a page of 100 profiles, 16 connections', listQuestions)),
-    ...(await alone('look-up of 1,000 ids, 16 connections', lookupQuestions)),
-  ]
-}
-
-async function repeated<T>(measure: (n: number) => Promise<T>): Promise<T[]> {
-  const measured: T[] = []
-  for (let n = 0; n < rounds; n += 1) measured.push(await measure(n))
-  return measured
+  } finally {
+    two.stop()
+  }
 }
 
 /** Microseconds of processor time that bare Fastify needs to receive one callback of 1.3 kB. */
 async function receivingCost(bare: Contestant): Promise<number> {
   const before = (await bare.cpu?.()) ?? Number.NaN
-  const { ok } = await callbacks(bare, 64, 'cost', seconds)
+  const { ok } = await sendCallbacks(bare, { connections: 64, run: 'cost', seconds })
   return (((await bare.cpu?.()) ?? Number.NaN) - before) / ok
 }

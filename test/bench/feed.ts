@@ -2,18 +2,19 @@ import { device, makeCallback } from '../fixtures/make-callback.ts'
 import { account } from './bulk.ts'
 import { type Contestant, token } from './processes.ts'
 
+const headers = { authorization: `Bearer ${token}` }
+
 /**
  * Milliseconds from the answer to a callback until its change has reached a reader who waits (below zero: before the
  * answer), one callback after the other.
  */
 export async function measureFeed({ url }: Contestant, times: number): Promise<number[]> {
-  const headers = { authorization: `Bearer ${token}` }
   let after = await changes('?after=now').then(({ cursor }) => cursor)
   const lags: number[] = []
   for (let n = 1; n <= times; n += 1) {
     const waiting = changes(`?after=${after}&wait=30`).then(found => ({ ...found, at: performance.now() }))
-    await new Promise(resolve => setTimeout(resolve, 20))
-    const answered = await post(n)
+    await pause(20)
+    const answered = await post(url, 900_000 + n)
     const found = await waiting
     after = found.cursor
     lags.push(found.at - answered)
@@ -24,14 +25,46 @@ export async function measureFeed({ url }: Contestant, times: number): Promise<n
     const response = await fetch(`${url}/v1/changes${query}`, { headers })
     return (await response.json()) as { cursor: string }
   }
+}
 
-  async function post(n: number): Promise<number> {
-    const credentials = { username: 'listener-acct1', password: 'LISTENER-PASSWORD-PLACEHOLDER' }
-    const response = await fetch(`${url}/callbacks/${account}/CarrierService`, {
-      method: 'POST',
-      body: JSON.stringify(makeCallback({ requestId: `feed-${n}`, ...device(900_000 + n), ...credentials })),
-    })
-    if (response.status !== 200) throw new Error(`a callback was answered with ${response.status}`)
-    return performance.now()
+/** The same for one who follows the stream of Server-Sent Events. */
+export async function measureStream({ url }: Contestant, times: number): Promise<number[]> {
+  const leaving = new AbortController()
+  const response = await fetch(`${url}/v1/changes/stream?after=now`, { headers, signal: leaving.signal })
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
+  if (!response.ok || reader === undefined) throw new Error(`the stream was answered with ${response.status}`)
+  const lags: number[] = []
+  let told = ''
+  for (let n = 1; n <= times; n += 1) {
+    const { iccid } = device(910_000 + n)
+    const heard = (async () => {
+      while (!told.includes(iccid)) {
+        const { done, value } = await reader.read()
+        if (done) throw new Error('the stream ended')
+        told += value
+      }
+      return performance.now()
+    })()
+    await pause(20)
+    const answered = await post(url, 910_000 + n)
+    lags.push((await heard) - answered)
+    told = ''
   }
+  leaving.abort()
+  return lags
+}
+
+/** When it was answered. */
+async function post(url: string, n: number): Promise<number> {
+  const credentials = { username: 'listener-acct1', password: 'LISTENER-PASSWORD-PLACEHOLDER' }
+  const response = await fetch(`${url}/callbacks/${account}/CarrierService`, {
+    method: 'POST',
+    body: JSON.stringify(makeCallback({ requestId: `feed-${n}`, ...device(n), ...credentials })),
+  })
+  if (response.status !== 200) throw new Error(`a callback was answered with ${response.status}`)
+  return performance.now()
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, ms))
 }

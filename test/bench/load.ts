@@ -17,6 +17,8 @@ export interface LoadOrder {
   perRequest: number
   /** Of a hundred, how many are sent a second time. */
   repeats: number
+  /** Callbacks a second, where not as many as can be; how long each took is then counted from when it was due. */
+  rate?: number
 }
 
 export interface LoadResult {
@@ -41,6 +43,7 @@ async function load(order: LoadOrder): Promise<LoadResult> {
     connections: order.connections,
     ...(order.amount === undefined ? { duration: order.seconds } : { amount: order.amount }),
     timeout: 10,
+    ...(order.rate === undefined ? {} : { overallRate: order.rate }),
     requests: [
       {
         method: 'POST',

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { AskOrder } from './ask.ts'
 import type { LoadOrder, LoadResult } from './load.ts'
+import type { InsertOrder } from './single-inserts.ts'
 
 const folder = import.meta.dirname
 const server = path.join(folder, '..', '..', 'src', 'server.ts')
@@ -35,7 +36,7 @@ export async function startContestant(name: string, file: string, env: NodeJS.Pr
 }
 
 /** The service itself, with a listener, so that credentials are checked as they are in earnest. */
-export async function startService(databaseUrl: string): Promise<Contestant> {
+export async function startService(databaseUrl: string, name = 'service', workers = 1): Promise<Contestant> {
   const child = fork(server, {
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
     env: {
@@ -48,10 +49,11 @@ export async function startService(databaseUrl: string): Promise<Contestant> {
       CALLBACK_PASSWORD: 'LISTENER-PASSWORD-PLACEHOLDER',
       API_TOKENS: `bench:read,activate:*:${createHash('sha256').update(token).digest('hex')}`,
       RATE_LIMIT: '100000000',
+      WORKERS: String(workers),
     },
   })
   const url = await listeningAt(child)
-  return { name: 'service', url, memory: () => residentBytes(child.pid), stop: () => child.kill('SIGTERM') }
+  return { name, url, memory: () => residentBytes(child.pid), stop: () => child.kill('SIGTERM') }
 }
 
 /** As Linux tells it; NaN elsewhere. */
@@ -88,7 +90,12 @@ export function ask(order: AskOrder): Promise<LoadResult> {
   return sendTo('ask.ts', order)
 }
 
-async function sendTo(file: string, order: LoadOrder | AskOrder): Promise<LoadResult> {
+/** Inserts single rows from a process of its own. */
+export function insertSingleRows(order: InsertOrder): Promise<LoadResult> {
+  return sendTo('single-inserts.ts', order)
+}
+
+async function sendTo(file: string, order: LoadOrder | AskOrder | InsertOrder): Promise<LoadResult> {
   const child = fork(path.join(folder, file))
   child.send(order)
   const [result] = (await once(child, 'message')) as [LoadResult]

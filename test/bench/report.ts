@@ -9,14 +9,18 @@ export interface Report {
   seconds: number
   rounds: number
   acknowledged: Row[]
+  paced: Row[]
+  workers: Row[]
   kinds: Row[]
   bulk: BulkTimes[]
   questions: Row[]
   /** Milliseconds from a callback's 200 to the reader who waits. */
   feedMs: number[]
+  streamMs: number[]
   /** Milliseconds from the start of the process until it is ready. */
   startMs: number[]
   memory: MemoryAt[]
+  growth: { callbacks: Row[]; devices: Row[] }
   micro: Micro[]
 }
 
@@ -52,9 +56,17 @@ function markdown(report: Report): string[] {
     '',
     ...table('acknowledged/s', report.acknowledged),
     '',
+    ...table('acknowledged/s', report.paced),
+    '',
+    ...table('acknowledged/s', report.workers),
+    '',
     ...table('acknowledged/s', report.kinds),
     '',
     ...table('answered/s', report.questions),
+    '',
+    ...table('acknowledged/s', report.growth.callbacks),
+    '',
+    ...table('answered/s', report.growth.devices),
     '',
     '| bulk activation of 10,000 | ms, median (min to max) |',
     '|---|---|',
@@ -62,11 +74,12 @@ function markdown(report: Report): string[] {
     `| all callbacks acknowledged | ${bulk('acknowledgedMs')} |`,
     `| and visible | ${bulk('visibleMs')} |`,
     '',
-    '| from the 200 of a callback to a reader who waits | ms |',
-    '|---|---|',
-    ...[50, 99].map(
-      percent => `| p${percent} of ${report.feedMs.length} | ${part(report.feedMs, percent).toFixed(1)} |`,
-    ),
+    '| from the 200 of a callback to a reader | who waits, ms | of the stream, ms |',
+    '|---|---|---|',
+    ...[50, 99].map(percent => {
+      const [waiting, streaming] = [report.feedMs, report.streamMs].map(lags => part(lags, percent).toFixed(1))
+      return `| p${percent} of ${report.feedMs.length} | ${waiting} | ${streaming} |`
+    }),
     '',
     `From its start until it is ready on a running database: ${spread(report.startMs)} ms.`,
     '',
@@ -94,7 +107,7 @@ function spread(values: readonly number[], digits = 0): string {
   return `${middle(values).toFixed(digits)} (${low.toFixed(digits)} to ${high.toFixed(digits)})`
 }
 
-function middle(values: readonly number[]): number {
+export function middle(values: readonly number[]): number {
   return part(values, 50)
 }
 

@@ -1,0 +1,155 @@
+import pg from 'pg'
+import { makeCallback } from '../fixtures/make-callback.ts'
+import type { Question } from './ask.ts'
+import { account } from './bulk.ts'
+import { inTurn, sendCallbacks, type Turns } from './in-turn.ts'
+import { ask, type Contestant, token } from './processes.ts'
+import type { Row } from './report.ts'
+
+/** Requests a second at which single devices are asked for: few enough that nothing queues, so that p99 is theirs. */
+const askedPerSecond = 500
+const perActivation = 1_000
+const atOnce = 100_000
+
+/** The same callbacks and questions with more and more callbacks and profiles stored. */
+export async function measureGrowth(
+  databaseUrl: string,
+  { bare, service, sizes, rounds, seconds }: Turns & { bare: Contestant; service: Contestant; sizes: number[] },
+): Promise<{ callbacks: Row[]; devices: Row[] }> {
+  const callbacks: Row[] = []
+  const devices: Row[] = []
+  let stored = 0
+  await sendSample(service)
+  for (const size of sizes) {
+    await fill(databaseUrl, stored, size)
+    stored = size
+    const group = `${size.toLocaleString('en')} stored`
+    const take = (one: Contestant, _group: string, round: number) =>
+      sendCallbacks(one, { connections: 64, run: `grown${size}-${round}`, seconds })
+    callbacks.push(...(await inTurn(rounds, [group], [bare, service], take)))
+    const askFor = (one: Contestant) =>
+      ask({ url: one.url, token, connections: 16, seconds, questions: questionsOver(size), rate: askedPerSecond })
+    devices.push(...(await inTurn(rounds, [group], [service], askFor)))
+  }
+  return { callbacks, devices }
+}
+
+/** Devices from all over what is stored, in no order, so that they lie on as many pages of the database. */
+function questionsOver(size: number): Question[] {
+  return Array.from({ length: 2_000 }, () => ({
+    method: 'GET',
+    path: `/v1/devices/eid/${eidOf(Math.floor(Math.random() * size))}`,
+  }))
+}
+
+function eidOf(n: number): string {
+  return `8988${String(n).padStart(28, '0')}`
+}
+
+const sample = 'grown-sample'
+
+/** One callback that the service itself has stored: what is filled in are copies of its rows. */
+async function sendSample({ url }: Contestant): Promise<void> {
+  const credentials = { username: 'listener-acct1', password: 'LISTENER-PASSWORD-PLACEHOLDER' }
+  const ids = { iccid: '89870000000000000000', eid: '89870000000000000000000000000000', imei: '980000000000000' }
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+  const devices = [{ deviceIds: Object.entries(ids).map(([kind, id]) => ({ kind, id })) }]
+  await sent(fetch(`${url}/v1/activations/${sample}`, { method: 'PUT', headers, body: asked(devices) }))
+  const body = JSON.stringify({ ...makeCallback({ requestId: sample, ...ids, ...credentials }), padding })
+  await sent(fetch(`${url}/callbacks/${account}/CarrierService`, { method: 'POST', headers, body }))
+}
+
+const padding = 'x'.repeat(250)
+
+function asked(devices: object[]): string {
+  return JSON.stringify({ accountName: account, devices })
+}
+
+async function sent(request: Promise<Response>): Promise<void> {
+  const { ok, status } = await request
+  if (!ok) throw new Error(`the sample was answered with ${status}`)
+}
+
+/** What of a copy is its own, as SQL; `n` is its number, and `t` the row that is copied. */
+const iccid = `'8988' || lpad(n::text, 16, '0')`
+const eid = `'8988' || lpad(n::text, 28, '0')`
+const imei = `'99' || lpad(n::text, 13, '0')`
+const callbackId = `('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid`
+const activationId = `1000000000 + n / ${perActivation}`
+const requestId = `'grown-' || n / ${perActivation}`
+const all = `${perActivation}`
+
+const copies: { table: string; of: string; own: { [column: string]: string }; numbers?: string }[] = [
+  {
+    table: 'activations',
+    of: `request_id = '${sample}'`,
+    own: { id: activationId, request_id: requestId, targets: all, succeeded: all },
+    numbers: `generate_series($1::bigint, $2::bigint - 1, ${perActivation}) n`,
+  },
+  {
+    table: 'targets',
+    of: `activation_id = (select id from activations where request_id = '${sample}')`,
+    own: { activation_id: activationId, number: `(n % ${perActivation} + 1)::int`, iccid, eid, imei },
+  },
+  {
+    table: 'callbacks',
+    of: `activation_id = (select id from activations where request_id = '${sample}')`,
+    own: { id: callbackId, activation_id: activationId, fingerprint: 'md5(n::text)::uuid' },
+  },
+  {
+    table: 'results',
+    of: `activation_id = (select id from activations where request_id = '${sample}')`,
+    own: {
+      ...{ source_id: callbackId, activation_id: activationId, target_number: `(n % ${perActivation} + 1)::int` },
+      ...{ iccid, eid, imei },
+    },
+  },
+  {
+    table: 'profiles',
+    of: `activation_id = (select id from activations where request_id = '${sample}')`,
+    own: {
+      ...{ iccid, eid, imei, mdn: `'7' || lpad(n::text, 9, '0')`, msisdn: `'17' || lpad(n::text, 9, '0')` },
+      ...{ activation_id: activationId, credential_callback_id: callbackId, spoken_by: callbackId },
+    },
+  },
+  {
+    table: 'changes',
+    of: `request_id = '${sample}' and kind <> 'activation'`,
+    own: { request_id: requestId, iccid, eid, callback_id: callbackId },
+  },
+]
+
+/** Callbacks, with all that hangs on them, from the `from`th to before the `to`th. */
+async function fill(databaseUrl: string, from: number, to: number): Promise<void> {
+  const client = new pg.Client({ connectionString: databaseUrl })
+  await client.connect()
+  try {
+    for (let first = from; first < to; first += atOnce) {
+      await client.query('begin; set local synchronous_commit = off')
+      for (const copy of copies)
+        await client.query(await copyingText(client, copy), [first, Math.min(first + atOnce, to)])
+      await client.query('commit')
+      process.stderr.write(`\rstored: ${Math.min(first + atOnce, to).toLocaleString('en')}   `)
+    }
+    for (const { table } of copies) await client.query(`vacuum (analyze) ${table}`)
+    await client.query('checkpoint')
+    process.stderr.write('\n')
+  } finally {
+    await client.end()
+  }
+}
+
+async function copyingText(client: pg.Client, { table, of, own, numbers }: (typeof copies)[number]): Promise<string> {
+  const { rows } = await client.query<{ name: string }>(
+    `select column_name as name from information_schema.columns
+     where table_schema = 'public' and table_name = $1 and is_generated = 'NEVER'
+       and (is_identity = 'NO' or column_name = any($2))`,
+    [table, Object.keys(own)],
+  )
+  const names = rows.map(({ name }) => name)
+  const values = names.map(name => own[name] ?? `t.${name}`)
+  return `
+    insert into ${table} (${names.join()}) overriding system value
+    select ${values.join()} from ${numbers ?? 'generate_series($1::bigint, $2::bigint - 1) n'},
+    (select * from ${table} where ${of}) t order by n`
+}

@@ -1,5 +1,6 @@
 import autocannon from 'autocannon'
 import type { LoadResult } from './load.ts'
+import { sendPaced } from './paced.ts'
 
 /** Questions, sent over and over in turn: the load generator of those who ask. */
 export interface AskOrder {
@@ -25,24 +26,24 @@ process.on('message', async (order: AskOrder) => {
   process.disconnect()
 })
 
-async function load({ url, token, connections, seconds, questions, rate }: AskOrder): Promise<LoadResult> {
-  const result = await autocannon({
-    url,
-    connections,
-    duration: seconds,
-    ...(rate === undefined ? {} : { overallRate: rate }),
-    timeout: 10,
-    requests: questions.map(({ method, path, body, etag }) => ({
-      method,
-      path,
-      ...(body === undefined ? {} : { body }),
-      headers: {
-        authorization: `Bearer ${token}`,
-        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-        ...(etag === undefined ? {} : { 'if-none-match': etag }),
-      },
-    })),
-  })
+async function load(order: AskOrder): Promise<LoadResult> {
+  const { url, connections, seconds, rate } = order
+  const requests = order.questions.map(({ method, path, body, etag }) => ({
+    method,
+    path,
+    ...(body === undefined ? {} : { body }),
+    headers: {
+      authorization: `Bearer ${order.token}`,
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(etag === undefined ? {} : { 'if-none-match': etag }),
+    },
+  }))
+  if (rate !== undefined) {
+    let n = 0
+    const next = () => requests[n++ % requests.length] as (typeof requests)[number]
+    return sendPaced({ url, connections, seconds, rate, next })
+  }
+  const result = await autocannon({ url, connections, duration: seconds, timeout: 10, requests })
   const unchanged = result.statusCodeStats?.['304']?.count ?? 0
   const ok = result['2xx'] + unchanged
   return {

@@ -23,13 +23,14 @@ export async function measureGrowth(
   for (const size of sizes) {
     await fill(databaseUrl, stored, size)
     stored = size
-    const group = `${size.toLocaleString('en')} stored`
+    const name = `${size.toLocaleString('en')} stored`
     const take = (one: Contestant, _group: string, round: number) =>
       sendCallbacks(one, { connections: 64, run: `grown${size}-${round}`, seconds })
-    callbacks.push(...(await inTurn(rounds, [group], [bare, service], take)))
+    callbacks.push(...(await inTurn(rounds, [name], [bare, service], take)))
     const askFor = (one: Contestant) =>
       ask({ url: one.url, token, connections: 16, seconds, questions: questionsOver(size), rate: askedPerSecond })
-    devices.push(...(await inTurn(rounds, [group], [service], askFor)))
+    const group = `single device, ${askedPerSecond} a second`
+    devices.push(...(await inTurn(rounds, [group], [{ ...service, name }], askFor)))
   }
   return { callbacks, devices }
 }

@@ -1,5 +1,6 @@
 import autocannon from 'autocannon'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
+import { sendPaced } from './paced.ts'
 
 /*
  * The load generator, a process of its own so that it never shares an event loop with what it measures. Takes its
@@ -36,26 +37,27 @@ process.on('message', async (order: LoadOrder) => {
 })
 
 async function load(order: LoadOrder): Promise<LoadResult> {
+  const { url, connections, seconds, amount, rate } = order
   const nextBody = bodies(order)
+  const request = {
+    method: 'POST',
+    path: '/callbacks/0000123456-00001/CarrierService',
+    headers: { 'content-type': 'application/json' },
+  } as const
+  if (rate !== undefined) {
+    return sendPaced({ url, connections, seconds, rate, next: () => ({ ...request, body: nextBody() }) })
+  }
   const started = performance.now()
   const result = await autocannon({
-    url: order.url,
-    connections: order.connections,
-    ...(order.amount === undefined ? { duration: order.seconds } : { amount: order.amount }),
+    url,
+    connections,
+    ...(amount === undefined ? { duration: seconds } : { amount }),
     timeout: 10,
-    ...(order.rate === undefined ? {} : { overallRate: order.rate }),
-    requests: [
-      {
-        method: 'POST',
-        path: '/callbacks/0000123456-00001/CarrierService',
-        headers: { 'content-type': 'application/json' },
-        setupRequest: request => ({ ...request, body: nextBody() }),
-      },
-    ],
+    requests: [{ ...request, setupRequest: one => ({ ...one, body: nextBody() }) }],
   })
-  const seconds = order.amount === undefined ? result.duration : (performance.now() - started) / 1000
+  const passed = amount === undefined ? result.duration : (performance.now() - started) / 1000
   return {
-    perSecond: result['2xx'] / seconds,
+    perSecond: result['2xx'] / passed,
     ok: result['2xx'],
     failed: result.non2xx + result.errors + result.timeouts,
     p50: result.latency.p50,

@@ -95,6 +95,7 @@ export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptio
   let inTransaction = 0
   let inHand = 0
   let setAside = 0
+  let isSoon = false
 
   function store(message: Authentic): Promise<StoredCallback> {
     tracing?.remember(message)
@@ -127,7 +128,7 @@ export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptio
       prepare(entry)
       waiting.push(entry)
       // All that wait before it are held up by what is busy, or they would have been taken.
-      if (entry.request === null || !busy.has(entry.request)) work()
+      if (entry.request === null || !busy.has(entry.request)) workSoon()
     })
   }
 
@@ -144,6 +145,16 @@ export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptio
     entry.request = requestId === null ? null : `${requestId} ${entry.message.accountName}`
   }
 
+  /** Once all that the network has brought by now is read: else the first of them would get a transaction of its own. */
+  function workSoon(): void {
+    if (isSoon) return
+    isSoon = true
+    setImmediate(() => {
+      isSoon = false
+      work()
+    })
+  }
+
   function work(): void {
     while (inTransaction < transactions && waiting.length > 0) {
       const batch = takeBatch()
@@ -156,7 +167,7 @@ export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptio
         inTransaction -= 1
         inHand -= batch.length
         for (const request of requests) busy.delete(request)
-        work()
+        workSoon()
       })
     }
     tellDrained()

@@ -1,7 +1,9 @@
+import { once } from 'node:events'
+import net from 'node:net'
 import pg from 'pg'
 import t from 'tap'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
-import { startTestService } from '../fixtures/service.ts'
+import { account, startTestService } from '../fixtures/service.ts'
 
 t.test('one callback that the database refuses does not fail its neighbours', async t => {
   const service = await startTestService(t)
@@ -110,5 +112,26 @@ t.test('callbacks of one bulk activation that arrive together are all counted', 
       { kind: 'profile', count: 300 },
       { kind: 'result', count: 300 },
     ],
+  )
+})
+
+t.test('callbacks that the network brings at once share a transaction from the first one on', async t => {
+  const service = await startTestService(t)
+  const { hostname, port, host } = new URL(service.url)
+  const requests = Array.from({ length: 20 }, (_, n) => {
+    const body = JSON.stringify(makeCallback({ requestId: `at-once-${n}`, ...device(n) }))
+    const head = `POST /callbacks/${account}/CarrierService HTTP/1.1\r\nhost: ${host}\r\ncontent-length: ${body.length}`
+    return `${head}\r\n\r\n${body}`
+  })
+  const socket = net.connect(Number(port), hostname)
+  t.teardown(() => socket.destroy())
+  socket.write(requests.join(''))
+  let answers = ''
+  while (answers.split('HTTP/1.1 200 ').length <= 20) answers += (await once(socket, 'data'))[0]
+  t.strictSame(
+    await service.sql(
+      'select count(*)::int as callbacks, count(distinct xmin::text)::int as transactions from callbacks',
+    ),
+    [{ callbacks: 20, transactions: 1 }],
   )
 })

@@ -2,7 +2,7 @@ import t from 'tap'
 import { device, makeCallback, makeFault } from '../fixtures/make-callback.ts'
 import { type Answer, type Row, startTestService, type TestService } from '../fixtures/service.ts'
 
-const pairs = Number(process.env.RACE_PAIRS ?? 300)
+const pairs = Number(process.env.RACE_PAIRS ?? 200)
 const rounds = Number(process.env.RACE_ROUNDS ?? 2)
 t.setTimeout(120_000 + 40 * pairs + 4_000 * rounds)
 

@@ -125,7 +125,8 @@ t.test('whatever becomes of its connections, the same process goes on by itself'
   t.ok(isAlive(server), 'the same process')
   const checked = await checkLedger(sql, servers, ledger)
   t.match(checked, { lost: 0, doubled: 0 })
-  t.ok(checked.unknown > 0, 'the end of some was not known')
+  const spooled = ledger.filter(({ spooledIds }) => spooledIds.length > 0).length
+  t.ok(checked.unknown + spooled > 0, 'the faults met some on their way')
 })
 
 async function freePort(): Promise<number> {

@@ -36,7 +36,7 @@ t.test(
   async t => {
     const dataDir = await mkdtemp(path.join(tmpdir(), 'workers-test-'))
     t.teardown(() => rm(dataDir, { recursive: true, force: true }))
-    const env = { WORKERS: '3', DATABASE_URL: await createTestDatabase(t), SEAL_KEY: sealKey, DATA_DIR: dataDir }
+    const env = { WORKERS: '2', DATABASE_URL: await createTestDatabase(t), SEAL_KEY: sealKey, DATA_DIR: dataDir }
     const { url, child, output, end } = await startServerProcess(t, env)
     const said = async (text: string) => {
       const isSaid = () => output.some(line => line.includes(text))
@@ -44,8 +44,8 @@ t.test(
     }
     await said('all workers are ready')
     t.equal(output.filter(line => line.includes('TRY-OUT MODE')).length, 1, 'what all would say is said once')
-    t.equal(await metric(url, 'thingspace_workers '), 3)
-    t.equal(await metric(url, 'thingspace_spool_max_bytes '), 3 * Math.floor(1_073_741_824 / 3), 'they share the bytes')
+    t.equal(await metric(url, 'thingspace_workers '), 2)
+    t.equal(await metric(url, 'thingspace_spool_max_bytes '), 1_073_741_824, 'they share the bytes')
 
     const answers = await Promise.all(Array.from({ length: 60 }, (_, n) => post(url, n % 20)))
     t.ok(answers.every(({ status }) => status === 200))
@@ -54,14 +54,14 @@ t.test(
     t.equal(await metric(url, 'thingspace_callbacks_received_total'), 60, 'whoever is asked tells of all')
 
     const before = childrenOf(child.pid)
-    t.equal(before.length, 3)
+    t.equal(before.length, 2)
     process.kill(Number(before[0]), 'SIGKILL')
     await said('"msg":"a worker ended"')
     const running = await until(
       () => metric(url, 'thingspace_workers '),
-      n => n === 3,
+      n => n === 2,
     )
-    t.equal(running, 3, 'another one has taken its place')
+    t.equal(running, 2, 'another one has taken its place')
     t.notOk(childrenOf(child.pid).includes(String(before[0])))
     t.match(await post(url, 1), { status: 200, body: { verdict: 'repeated' } })
 

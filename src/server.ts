@@ -1,78 +1,8 @@
-import cluster from 'node:cluster'
-import { type Config, ConfigError, readConfig } from './config.ts'
-import { createLog } from './log.ts'
-import { greet } from './operating/greet.ts'
-import type { Tracing } from './operating/tracing/tracing.ts'
-import { startService } from './service.ts'
-import { runWorkers, sayReady } from './workers/run-workers.ts'
-import { shareMetrics } from './workers/share-metrics.ts'
+import { enableCompileCache } from 'node:module'
+import path from 'node:path'
 
-/** Past this the process leaves with what it has: the contract says 10 seconds. */
-const leaveWithinMs = 9_000
-/** The process that started the workers waits for them. */
-const leaveBehindWorkersMs = 9_500
+// To compile all that the service loads takes a third of its start: a later start, or a worker, finds it done. It lies
+// with the packages, and is trusted like them. Where that folder can't be written, each start compiles anew.
+enableCompileCache(path.join(import.meta.dirname, '..', 'node_modules', '.cache', 'compiled'))
 
-const config = configOrLeave()
-/** Its number, when the process that has the port runs several of them. */
-const worker = cluster.isWorker ? Number(process.env.WORKER) : null
-const isFirst = worker === null || worker === 1
-const startsWorkers = config.workers > 1 && worker === null
-const tracing = startsWorkers ? null : await tracingOrNull()
-const log = createLog(config.logLevel, { traceIds: tracing?.ids, worker })
-tracing?.tellOf(log)
-const starting = startsWorkers ? runWorkers(config, log) : startOne()
-let leaving = false
-
-// Before anything is up: a container's first process gets no signal that it does not ask for.
-for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void leave(signal))
-
-try {
-  const { opened } = await starting
-  await opened
-  if (startsWorkers) log.info({ workers: config.workers }, 'all workers are ready')
-} catch (error) {
-  log.fatal({ err: error }, 'could not start')
-  process.stderr.write(`${(error as Error).message}\n`)
-  // those that could start leave; when nothing was started, that is what was just told
-  if (startsWorkers) await starting.then(({ close }) => close()).catch(() => undefined)
-  process.exit(1)
-}
-
-async function leave(signal: string): Promise<void> {
-  if (leaving) return
-  leaving = true
-  log.info({ signal }, 'leaving: nothing new is taken, what is under way is finished')
-  setTimeout(() => process.exit(0), startsWorkers ? leaveBehindWorkersMs : leaveWithinMs).unref()
-  const { close } = await starting
-  await close()
-  await tracing?.stop()
-  process.exit(0)
-}
-
-async function startOne() {
-  const service = await startService(config, log, {
-    tracing,
-    isFirst,
-    shareMetrics: worker === null ? null : shareMetrics,
-  })
-  // Of several workers, all would say the same.
-  const told = isFirst ? greet(config, service, log) : service.opened
-  return { opened: told.then(sayReady), close: service.close }
-}
-
-function configOrLeave(): Config {
-  try {
-    return readConfig(process.env)
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    process.stderr.write(`${error.message}\n`)
-    process.exit(1)
-  }
-}
-
-/** OpenTelemetry is loaded only where its variables ask for it. */
-async function tracingOrNull(): Promise<Tracing | null> {
-  if (!config.tracing) return null
-  const { startTracing } = await import('./operating/tracing/start-tracing.ts')
-  return startTracing(process.env)
-}
+await import('./main.ts')

@@ -69,7 +69,7 @@ t.test('the environment is read at the doors only', async t => {
     if (text.includes('process.env')) readers.push(file)
   }
   t.strictSame(
-    readers.filter(file => !/^(server\.ts|commands\/|database\/embedded)/.test(file)),
+    readers.filter(file => !/^(main\.ts|commands\/|database\/embedded)/.test(file)),
     [],
   )
 })

@@ -137,6 +137,7 @@ t.test('what the image holds starts, is healthy, and leaves on SIGTERM, without 
   t.match(migrate.output.join(), 'the schema is current')
   server.child.kill('SIGTERM')
   t.equal(await server.ended, 0)
+  t.ok(existsSync(path.join(folder, 'node_modules', '.cache', 'compiled')), 'the next start finds it compiled')
 })
 
 /** What the Dockerfile copies from this folder. */

@@ -1,18 +1,22 @@
 import { promises as fs } from 'node:fs'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import { type Migration, type MigrationProvider, Migrator } from 'kysely/migration'
 import { sqlState } from './refusal.ts'
 
 const folder = path.join(import.meta.dirname, '..', '..', 'migrations')
 
+async function stepNames(): Promise<string[]> {
+  const files = (await fs.readdir(folder)).filter(file => file.endsWith('.ts'))
+  return files.map(file => path.basename(file, '.ts')).sort()
+}
+
 /** The steps in `migrations/`, by file name. */
 export const migrationFiles: MigrationProvider = {
   async getMigrations() {
-    const files = (await fs.readdir(folder)).filter(file => file.endsWith('.ts'))
-    const steps = files.map(async (file): Promise<[string, Migration]> => {
-      return [path.basename(file, '.ts'), await import(pathToFileURL(path.join(folder, file)).href)]
+    const steps = (await stepNames()).map(async (name): Promise<[string, Migration]> => {
+      return [name, await import(pathToFileURL(path.join(folder, `${name}.ts`)).href)]
     })
     return Object.fromEntries(await Promise.all(steps))
   },
@@ -27,6 +31,9 @@ function migrator<Tables>(db: Kysely<Tables>): Migrator {
  * migrator takes a lock in the database, so one works and the others find nothing left to do.
  */
 export async function migrate<Tables>(db: Kysely<Tables>): Promise<string[]> {
+  // The migrator would read much of the catalogue to find that out, at every start.
+  const [ours, done] = await Promise.all([stepNames(), stepsDone(db)])
+  if (ours.join() === done.join()) return []
   const { error, results } = await migrator(db).migrateToLatest()
   if (error !== undefined) {
     const failed = results?.find(result => result.status === 'Error')?.migrationName
@@ -43,6 +50,19 @@ function wordsOf(error: unknown): string {
 
 /** Names of steps that this code has and the database has not. */
 export async function pendingMigrations<Tables>(db: Kysely<Tables>): Promise<string[]> {
-  const steps = await migrator(db).getMigrations()
-  return steps.filter(step => step.executedAt === undefined).map(step => step.name)
+  const done = new Set(await stepsDone(db))
+  return (await stepNames()).filter(name => !done.has(name))
 }
+
+/** As the migrator notes them, in order; none in a database that it has never seen. */
+async function stepsDone<Tables>(db: Kysely<Tables>): Promise<string[]> {
+  try {
+    const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(db)
+    return rows.map(({ name }) => name).sort()
+  } catch (error) {
+    if (sqlState(error) === undefinedTable) return []
+    throw error
+  }
+}
+
+const undefinedTable = '42P01'

@@ -1,7 +1,9 @@
+import { sql } from 'kysely'
 import { Migrator } from 'kysely/migration'
 import t, { type Test } from 'tap'
 import { migrate, migrationFiles, pendingMigrations } from '../../src/database/migrate.ts'
 import { openDatabase } from '../../src/database/pool.ts'
+import { databaseProblems } from '../../src/database/readiness.ts'
 import { createEmptyDatabase } from '../fixtures/database.ts'
 
 function open(t: Test, url: string) {
@@ -38,4 +40,18 @@ t.test('every step can be taken back, and taken again', async t => {
     [],
   )
   t.strictSame(await migrate(db), steps)
+})
+
+t.test('what is missing is told, and is all that runs; a step that the code does not know stops it', async t => {
+  const db = open(t, await createEmptyDatabase(t))
+  t.equal((await pendingMigrations(db)).length, Object.keys(await migrationFiles.getMigrations()).length)
+  const steps = await migrate(db)
+  t.strictSame(await databaseProblems(db), [])
+  await new Migrator({ db, provider: migrationFiles }).migrateDown()
+  t.strictSame(await pendingMigrations(db), steps.slice(-1))
+  t.strictSame(await databaseProblems(db), ['the schema is not current: run npm run migrate'])
+  t.strictSame(await migrate(db), steps.slice(-1))
+  t.strictSame(await migrate(db), [])
+  await sql`insert into kysely_migration values ('9999-of-a-later-version', now()::text)`.execute(db)
+  await t.rejects(migrate(db), /9999-of-a-later-version|failed/)
 })

@@ -7,18 +7,20 @@ import { answeredUnchanged, entityTag } from '../operating/etag.ts'
 import { ErrorReply } from '../operating/http-error.ts'
 import { Page, pageQuery } from '../operating/page.ts'
 import { activationTag } from './activation-routes.ts'
-import { ActivationStatus, ActivationView, activationView } from './activation-view.ts'
+import { ActivationStatus, ActivationView } from './activation-view.ts'
 import { listActivations } from './list-activations.ts'
+import type { ActivationViews } from './show-activations.ts'
 
 export interface ActivationListRouteOptions {
   seenBy: SeenBy
+  views: ActivationViews
   cursors: Cursors
 }
 
 const Time = Type.Optional(Type.String({ format: 'date-time' }))
 
 export const activationListRoute: FastifyPluginAsyncTypebox<ActivationListRouteOptions> = async (app, options) => {
-  const { seenBy, cursors } = options
+  const { seenBy, views, cursors } = options
   app.get(
     '/v1/activations',
     {
@@ -48,7 +50,7 @@ export const activationListRoute: FastifyPluginAsyncTypebox<ActivationListRouteO
       const page = await listActivations(seenBy(accounts), cursors, filter, accounts, { limit, cursor })
       if (answeredUnchanged(request, reply, entityTag([page.rows.map(activationTag), page.next, page.prev])))
         return reply
-      return { items: page.rows.map(activationView), next: page.next, prev: page.prev }
+      return { items: await views.all(seenBy(accounts), page.rows), next: page.next, prev: page.prev }
     },
   )
 }

@@ -8,13 +8,15 @@ import { accessOf, maySee } from '../operating/access.ts'
 import { answeredUnchanged, entityTag } from '../operating/etag.ts'
 import { ErrorReply, HttpError } from '../operating/http-error.ts'
 import { RecordedActivation } from './activation-request.ts'
-import { ActivationView, activationView } from './activation-view.ts'
-import { type ActivationVersion, findActivation, findActivationVersion } from './find-activation.ts'
+import { ActivationView } from './activation-view.ts'
+import { type ActivationVersion, findActivation } from './find-activation.ts'
 import { recordActivation } from './record-activation.ts'
+import type { ActivationViews } from './show-activations.ts'
 
 export interface ActivationRoutesOptions {
   db: Database
   seenBy: SeenBy
+  views: ActivationViews
   expectWithin: ExpectWithin
 }
 
@@ -26,7 +28,7 @@ const bodyLimit = 8 * 1024 * 1024
 
 export const activationRoutes: FastifyPluginAsyncTypebox<ActivationRoutesOptions> = async (
   app,
-  { db, seenBy, expectWithin },
+  { db, seenBy, views, expectWithin },
 ) => {
   app.put(
     '/v1/activations/:requestId',
@@ -63,7 +65,7 @@ export const activationRoutes: FastifyPluginAsyncTypebox<ActivationRoutesOptions
       const found = await findActivation(db, requestId, [accountName])
       if (found === null) throw new HttpError(404, 'not found')
       reply.header('etag', activationTag(found)).code(outcome === 'recorded' ? 201 : 200)
-      return activationView(found)
+      return views.one(db, found)
     },
   )
 
@@ -83,16 +85,11 @@ export const activationRoutes: FastifyPluginAsyncTypebox<ActivationRoutesOptions
     async (request, reply) => {
       const { requestId } = request.params
       const { accounts } = accessOf(request)
-      // Who asks again mostly finds it unchanged: then its targets need not be looked at.
-      if (request.headers['if-none-match'] !== undefined) {
-        const known = await findActivationVersion(seenBy(accounts), requestId, accounts)
-        if (known === null) throw new HttpError(404, 'not found')
-        if (answeredUnchanged(request, reply, activationTag(known))) return reply
-      }
-      const found = await findActivation(seenBy(accounts), requestId, accounts)
+      const db = seenBy(accounts)
+      const found = await findActivation(db, requestId, accounts)
       if (found === null) throw new HttpError(404, 'not found')
-      reply.header('etag', activationTag(found)).header('cache-control', 'private, no-cache')
-      return activationView(found)
+      if (answeredUnchanged(request, reply, activationTag(found))) return reply
+      return views.one(db, found)
     },
   )
 }

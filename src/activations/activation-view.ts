@@ -53,7 +53,14 @@ export const ActivationView = Type.Object(
 )
 export type ActivationView = Static<typeof ActivationView>
 
-export function activationView(row: FoundActivation): ActivationView {
+/** Milliseconds; see `timeToCallbackMs`. */
+export interface TimeToCallback {
+  p50: number
+  p95: number
+  max: number
+}
+
+export function activationView(row: FoundActivation, time: TimeToCallback | null): ActivationView {
   const { targets, pending, warning, succeeded, failed, conflict } = row
   return {
     requestId: row.request_id,
@@ -66,6 +73,6 @@ export function activationView(row: FoundActivation): ActivationView {
     status: row.status as ActivationView['status'],
     overdue: row.overdue_now,
     counts: { targets, pending, warning, succeeded, failed, conflict },
-    timeToCallbackMs: row.time_to_callback ?? { p50: null, p95: null, max: null },
+    timeToCallbackMs: time ?? { p50: null, p95: null, max: null },
   }
 }

@@ -49,6 +49,7 @@ export function applyToTarget(
   const found = matchTarget(candidates(targets, identifiers), identifiers)
   const target = found ?? addUnrequested(activation, targets, identifiers)
   const before = found === null ? null : resultOf(target.evidence)
+  const firstBefore = target.firstResultAt
 
   target.evidence = addStatement(target.evidence, statementOf(arrival))
   target.learned = learn(target.learned, identifiers)
@@ -56,6 +57,8 @@ export function applyToTarget(
   target.countedFor = arrival.sourceId
   target.firstResultAt = earlier(target.firstResultAt, arrival.at)
   target.touched = true
+  // Shown as the time to the callback, and so a new version of what is shown.
+  if (target.firstResultAt !== firstBefore) activation.touched = true
   const result = resultOf(target.evidence)
   if (result === before) return { number: target.number, changed: false }
 

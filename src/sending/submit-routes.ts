@@ -2,8 +2,9 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import { ActivationRequest } from '../activations/activation-request.ts'
 import { activationTag } from '../activations/activation-routes.ts'
-import { ActivationView, activationView } from '../activations/activation-view.ts'
+import { ActivationView } from '../activations/activation-view.ts'
 import { findActivation } from '../activations/find-activation.ts'
+import type { ActivationViews } from '../activations/show-activations.ts'
 import type { ExpectWithin } from '../config.ts'
 import type { Database } from '../database/pool.ts'
 import type { SeenBy } from '../database/seen-by.ts'
@@ -17,6 +18,7 @@ import { submitActivation } from './submit-activation.ts'
 export interface SubmitRoutesOptions {
   db: Database
   seenBy: SeenBy
+  views: ActivationViews
   expectWithin: ExpectWithin
   /** null: no credentials for ThingSpace are configured. */
   client: ThingSpaceClient | null
@@ -40,7 +42,7 @@ const Headers = Type.Object({
 const errors = { 400: ErrorReply, 401: ErrorReply, 403: ErrorReply, 409: ErrorReply, 503: ErrorReply }
 
 export const submitRoutes: FastifyPluginAsyncTypebox<SubmitRoutesOptions> = async (app, options) => {
-  const { db, client } = options
+  const { db, views, client } = options
 
   app.post(
     '/v1/activations',
@@ -82,7 +84,7 @@ export const submitRoutes: FastifyPluginAsyncTypebox<SubmitRoutesOptions> = asyn
       const found = await findActivation(db, requestId, [accountName])
       if (found === null) throw new HttpError(404, 'not found')
       reply.header('etag', activationTag(found)).header('location', `/v1/activations/${found.request_id}`).code(202)
-      return activationView(found)
+      return views.one(db, found)
     },
   )
 
@@ -112,7 +114,7 @@ export const submitRoutes: FastifyPluginAsyncTypebox<SubmitRoutesOptions> = asyn
       const found = await findActivation(db, requestId, [accountName])
       if (found === null) throw new HttpError(404, 'not found')
       reply.header('etag', activationTag(found))
-      return activationView(found)
+      return views.one(db, found)
     },
   )
 }

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util'
 import { type Kysely, sql } from 'kysely'
 import t from 'tap'
-import { findActivation, findActivationVersion } from '../../src/activations/find-activation.ts'
+import { findActivation } from '../../src/activations/find-activation.ts'
 import { listActivations } from '../../src/activations/list-activations.ts'
 import { noEvidence } from '../../src/activations/result.ts'
 import { findChanges } from '../../src/changes/find-changes.ts'
@@ -65,7 +65,6 @@ t.test('under row-level security a question reads the rows it is about, however 
     'as it was': db => findProfileAsOf(db, iccid, new Date(), accounts),
     history: db => findHistory(db, cursors, { iccid, accountName: account }, { limit: 5 }),
     activation: db => findActivation(db, 'request-1500', accounts),
-    'activation, unchanged': db => findActivationVersion(db, 'request-1500', accounts),
     activations: db => listActivations(db, cursors, {}, accounts, { limit: 5 }),
     'activations overdue': db => listActivations(db, cursors, { overdue: true }, accounts, { limit: 5 }),
     'activations of a time': db =>

@@ -1,0 +1,65 @@
+import t from 'tap'
+import type { FoundActivation } from '../../src/activations/find-activation.ts'
+import { createActivationViews } from '../../src/activations/show-activations.ts'
+import { openDatabase } from '../../src/database/pool.ts'
+import { device, makeCallback } from '../fixtures/make-callback.ts'
+import { rowsRead } from '../fixtures/rows-read.ts'
+import { startTestService } from '../fixtures/service.ts'
+
+const requestId = 'shown'
+
+t.test('how long targets waited is worked out anew only where one has heard for the first time', async t => {
+  const service = await startTestService(t)
+  await service.record(requestId, [device(1), device(2), device(3), device(4)])
+  await service.record('another', [device(5)])
+  const hear = async (n: number, ms: number) => {
+    await service.callback(makeCallback({ requestId, ...device(n) }))
+    const waited = `submitted_at + ${ms} * interval '1 millisecond' from activations a`
+    await service.sql(`update targets t set first_result_at = ${waited} where a.id = activation_id and t.iccid = $1`, [
+      device(n).iccid,
+    ])
+  }
+  for (const [n, ms] of [
+    [1, 900],
+    [2, 100],
+    [3, 500],
+  ] as const)
+    await hear(n, ms)
+
+  const views = createActivationViews()
+  const db = openDatabase({
+    ...{ url: service.databaseUrl, name: 'test', connections: 1, statementTimeoutMs: 5_000, lockTimeoutMs: 500 },
+    ...{ connectionTimeoutMs: 5_000, onConnectionError: () => undefined },
+  })
+  t.teardown(() => db.destroy())
+  const show = () =>
+    db.transaction().execute(async trx => {
+      const found = await trx.selectFrom('activations').selectAll().orderBy('id').execute()
+      const before = await rowsRead(trx)
+      const all = await views.all(trx, found as unknown as FoundActivation[])
+      return { times: all.map(({ timeToCallbackMs }) => timeToCallbackMs), read: (await rowsRead(trx)) - before }
+    })
+  const unheard = { p50: null, p95: null, max: null }
+  t.strictSame((await show()).times, [{ p50: 500, p95: 900, max: 900 }, unheard])
+  t.strictSame(await show(), { times: [{ p50: 500, p95: 900, max: 900 }, unheard], read: 0 }, 'kept')
+  await hear(4, 2_000)
+  const again = await show()
+  t.strictSame(again.times, [{ p50: 500, p95: 2_000, max: 2_000 }, unheard])
+  t.ok(again.read > 0 && again.read < 10)
+})
+
+t.test('a report that came earlier than those that are known makes a new version of what is shown', async t => {
+  const service = await startTestService(t)
+  await service.record(requestId, [device(1)])
+  const say = (state: string) => service.callback(makeCallback({ requestId, ...device(1), state }))
+  const quarantined = (await say('PENDING')).body.callbackId
+  await say('ACTIVE')
+  const before = await service.get(`/v1/activations/${requestId}`)
+  // As if the first one had not been understood until now.
+  await service.sql('update targets set first_result_at = (select max(received_at) from callbacks)')
+  await service.sql("update callbacks set verdict = 'quarantined' where id = $1", [quarantined])
+  await service.sql('delete from results where source_id = $1', [quarantined])
+  t.match(await service.call('POST', `/v1/callbacks/${quarantined}/reprocess`), { status: 200 })
+  const after = await service.get(`/v1/activations/${requestId}`)
+  t.not(after.headers.get('etag'), before.headers.get('etag'))
+})

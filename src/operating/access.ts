@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { hash, timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { HttpError } from './http-error.ts'
 
@@ -28,7 +28,7 @@ export const everything: Access = { name: 'try-out', accounts: '*', scopes }
 export function bearerDigest(authorization: string | undefined): Buffer {
   const [, secret] = /^Bearer +(\S+)$/i.exec(authorization ?? '') ?? []
   if (secret === undefined) throw new HttpError(401, 'send a token: Authorization: Bearer <token>')
-  return createHash('sha256').update(secret).digest()
+  return hash('sha256', secret, 'buffer')
 }
 
 /** Takes the same time for any digest. */

@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 /** A strong tag (RFC 9110) of everything that decides what is shown. */
 export function entityTag(parts: unknown): string {
-  return `"${createHash('sha256').update(JSON.stringify(parts)).digest('base64url').slice(0, 22)}"`
+  return `"${hash('sha256', JSON.stringify(parts), 'base64url').slice(0, 22)}"`
 }
 
 /**

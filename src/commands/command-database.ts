@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts'
+import { type Config, readConfig } from '../config.ts'
 import { migrate, pendingMigrations } from '../database/migrate.ts'
 import { type Database, openDatabase } from '../database/pool.ts'
 import { CannotDo } from './command-line.ts'
@@ -29,6 +29,13 @@ export async function withDatabase<T>(config: Config, work: (db: Database) => Pr
 export function withoutAddress(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const { HOST: _, PORT: __, ...rest } = env
   return rest
+}
+
+/** Only what says where the database is: nothing else that may be wrong with the environment, or missing, is in the way. */
+export function databaseAlone(env: NodeJS.ProcessEnv): Config {
+  const { DATABASE_URL, DATABASE_URL_FILE, DATA_DIR, MIGRATE } = env
+  const unused = Buffer.alloc(32).toString('base64')
+  return readConfig({ DATABASE_URL, DATABASE_URL_FILE, DATA_DIR, MIGRATE, SEAL_KEY: unused })
 }
 
 /** Loaded only when it is needed: a production install does not carry it. */

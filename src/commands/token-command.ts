@@ -1,9 +1,8 @@
 import { parseArgs } from 'node:util'
-import { type Config, readConfig } from '../config.ts'
 import type { Database } from '../database/pool.ts'
 import { type Scope, scopes } from '../operating/access.ts'
 import { createToken, listTokens, revokeToken, TokenNameTaken, type TokenWish } from '../operating/stored-tokens.ts'
-import { withDatabase } from './command-database.ts'
+import { databaseAlone, withDatabase } from './command-database.ts'
 import { alignColumns, CannotDo, command, readAction, type Terminal, WrongUsage } from './command-line.ts'
 
 const usage = `npm run token -- create --name NAME --account ACCOUNT --scope SCOPE [--json]
@@ -50,7 +49,7 @@ async function create(args: string[], { env, say }: Terminal): Promise<number> {
   const [stray] = positionals
   if (stray !== undefined) throw new WrongUsage("an argument too many; in a shell, the account * is written '*'")
   const wish = readWish(values.name, values.account ?? [], values.scope ?? [])
-  const token = await withDatabase(readEnvironment(env), db => make(db, wish))
+  const token = await withDatabase(databaseAlone(env), db => make(db, wish))
   if (values.json) {
     say(JSON.stringify({ name: wish.name, token, scopes: wish.scopes, accounts: wish.accounts }))
   } else {
@@ -73,7 +72,7 @@ async function make(db: Database, wish: TokenWish): Promise<string> {
 
 async function list(args: string[], { env, say }: Terminal): Promise<number> {
   const { values } = parseArgs({ args, options: { json: { type: 'boolean' } } })
-  const tokens = await withDatabase(readEnvironment(env), listTokens)
+  const tokens = await withDatabase(databaseAlone(env), listTokens)
   if (values.json) {
     say(JSON.stringify({ items: tokens }))
   } else if (tokens.length === 0) {
@@ -91,7 +90,7 @@ async function revoke(args: string[], { env, say }: Terminal): Promise<number> {
   if (name === undefined || more.length > 0) throw new WrongUsage('revoke takes the name of one token')
   // Whoever gives the token in place of its name should not find it in a log.
   if (!namePattern.test(name)) throw new WrongUsage(nameRule)
-  const revoked = await withDatabase(readEnvironment(env), db => revokeToken(db, name))
+  const revoked = await withDatabase(databaseAlone(env), db => revokeToken(db, name))
   if (!revoked) throw new CannotDo('no token with that name holds; see npm run token -- list')
   say(
     values.json
@@ -118,11 +117,4 @@ function readScope(text: string): Scope {
   const scope = scopes.find(known => known === text)
   if (scope === undefined) throw new WrongUsage(`--scope: one of ${scopes.join(', ')}; repeat it for more`)
   return scope
-}
-
-/** Only what says where the tokens are kept: nothing else that may be wrong with the environment is in the way. */
-function readEnvironment(env: NodeJS.ProcessEnv): Config {
-  const { DATABASE_URL, DATABASE_URL_FILE, DATA_DIR, MIGRATE } = env
-  const unused = Buffer.alloc(32).toString('base64')
-  return readConfig({ DATABASE_URL, DATABASE_URL_FILE, DATA_DIR, MIGRATE, SEAL_KEY: unused })
 }

@@ -7,7 +7,7 @@ import { runCommandProcess, sealKey } from '../fixtures/run-command.ts'
 t.jobs = 3
 const nowhere = { DATABASE_URL: 'postgres://u:p@127.0.0.1:1/none', SEAL_KEY: sealKey }
 
-for (const name of ['token', 'listener', 'forget']) {
+for (const name of ['token', 'listener', 'forget', 'migrate']) {
   t.test(`${name} says how it is used`, async t => {
     const { code, stdout, stderr } = await runCommandProcess(name, ['--help'], {})
     t.match({ code, stderr }, { code: 0, stderr: '' })

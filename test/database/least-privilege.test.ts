@@ -5,7 +5,7 @@ import { request } from '../faults/load.ts'
 import { listener, startInEarnest } from '../faults/stage.ts'
 import { createEmptyDatabase } from '../fixtures/database.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
-import { runCommandProcess, sealKey } from '../fixtures/run-command.ts'
+import { runCommandProcess } from '../fixtures/run-command.ts'
 import { account } from '../fixtures/service.ts'
 
 t.test('the service runs with a role that owns nothing and can define nothing', async t => {
@@ -18,7 +18,7 @@ t.test('the service runs with a role that owns nothing and can define nothing', 
     await owner.query(`drop owned by ${role}; drop role ${role}`)
     await owner.end()
   })
-  const migrated = await runCommandProcess('migrate', ['--grant-to', role], { DATABASE_URL: owned, SEAL_KEY: sealKey })
+  const migrated = await runCommandProcess('migrate', ['--grant-to', role], { DATABASE_URL: owned })
   t.match(migrated, { code: 0, stdout: new RegExp(`${role} may use the tables`) })
 
   const databaseUrl = Object.assign(new URL(owned), { username: role, password: role }).href

@@ -1,12 +1,10 @@
 import { readFile } from 'node:fs/promises'
-import net from 'node:net'
 import { checkLedger } from '../faults/check-ledger.ts'
+import { startCrowd } from '../faults/crowd.ts'
 import { pause, startLoad } from '../faults/load.ts'
-import { token } from '../faults/stage.ts'
-import { account } from '../fixtures/service.ts'
 import { type FloodOrder, flood } from './flood.ts'
 import { watchProcessor } from './processor.ts'
-import { type Context, makePlace, quantile, type Scenario, times } from './scenario.ts'
+import { makePlace, quantile, type Scenario, times } from './scenario.ts'
 
 export const slowClients: Scenario = {
   key: 'slow',
@@ -20,15 +18,15 @@ export const slowClients: Scenario = {
     await load.reaches(300)
     const seconds = times(context, 20, 5)
     const alone = await latencies(load.latencies, seconds)
-    const crowd = crowdOf(context, server.url, times(context, 1_000, 100))
+    const crowd = startCrowd(context, server.url, times(context, 1_000, 100))
     await pause(2_000)
     const beside = await latencies(load.latencies, seconds)
-    const { held } = crowd.end()
+    crowd.end()
     await load.stop()
     await checkLedger(sql, [server], load.ledger)
     const [before, during] = [quantile(alone, 0.99), quantile(beside, 0.99)]
     return {
-      measured: `p99 ${before.toFixed(1)} ms alone, ${during.toFixed(1)} ms beside ${held} slow clients (${(during / before).toFixed(2)}×)`,
+      measured: `p99 ${before.toFixed(1)} ms alone, ${during.toFixed(1)} ms beside ${crowd.held()} slow clients (${(during / before).toFixed(2)}×)`,
       reached: during < 2 * before,
     }
   },
@@ -38,41 +36,6 @@ async function latencies(all: readonly number[], seconds: number): Promise<numbe
   const from = all.length
   await pause(seconds * 1_000)
   return all.slice(from)
-}
-
-/** Each sends a byte now and then, or reads nothing of many answers; one that is turned away comes back. */
-function crowdOf({ teardown }: Context, url: string, size: number) {
-  const { hostname, port } = new URL(url)
-  let ended = false
-  let held = 0
-  const sockets = new Set<net.Socket>()
-  const begin = (n: number) => {
-    if (ended) return
-    const socket = net.connect(Number(port), hostname)
-    sockets.add(socket)
-    held = Math.max(held, sockets.size)
-    socket.on('error', () => undefined)
-    const post = `POST /callbacks/${account}/CarrierService HTTP/1.1\r\nHost: localhost\r\n`
-    const get = `GET /openapi.json HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${token}\r\n\r\n`
-    if (n % 3 === 0) socket.write('POST /callbacks')
-    else if (n % 3 === 1) socket.write(`${post}Content-Length: 1000\r\n\r\n{`)
-    else socket.pause().write(get.repeat(10))
-    const drip = setInterval(() => n % 3 !== 2 && socket.write('x'), 1_000)
-    socket.on('close', () => {
-      clearInterval(drip)
-      sockets.delete(socket)
-      setTimeout(begin, 500, n)
-    })
-    if (n % 3 !== 2) socket.resume()
-  }
-  for (let n = 0; n < size; n += 1) begin(n)
-  const end = () => {
-    ended = true
-    for (const socket of sockets) socket.destroy()
-    return { held }
-  }
-  teardown(end)
-  return { end }
 }
 
 export const overload: Scenario = {

@@ -4,7 +4,7 @@ import { startLink } from './link.ts'
 import { startLoad, untilTaken } from './load.ts'
 import { startOwnPostgres } from './own-postgres.ts'
 import { isAlive, startInEarnest } from './stage.ts'
-import { addStandby, followable } from './standby.ts'
+import { addStandby, failOver, followable } from './standby.ts'
 
 t.test('a synchronous standby, promoted when its primary is killed, has all that was acknowledged', async t => {
   const primary = await startOwnPostgres(t, { settings: followable })
@@ -15,8 +15,7 @@ t.test('a synchronous standby, promoted when its primary is killed, has all that
   const urls = () => [server.url]
   const load = startLoad({ urls, workers: 12 })
   await load.reaches(200)
-  await primary.stop('immediate')
-  await standby.sql('select pg_promote(true, 30)')
+  await failOver(primary, standby)
   link.leadTo(standby.url())
   await untilTaken({ urls }, load.ledger)
   await load.reaches(load.acknowledged() + 50)

@@ -41,6 +41,20 @@ export async function addStandby(t: Teardown, primary: OwnPostgres): Promise<Own
   return standby
 }
 
+/**
+ * Kills the primary under load and promotes its standby, which has heard nothing for a moment before: whatever was
+ * acknowledged without it is lost.
+ */
+export async function failOver(primary: OwnPostgres, standby: OwnPostgres): Promise<void> {
+  const [receiver] = await standby.sql('select pid from pg_stat_wal_receiver')
+  if (receiver === undefined) throw new Error('the standby follows nobody')
+  process.kill(receiver.pid, 'SIGSTOP')
+  await pause(700)
+  await primary.stop('immediate')
+  process.kill(receiver.pid, 'SIGCONT')
+  await standby.sql('select pg_promote(true, 30)')
+}
+
 async function untilSynchronous({ sql }: OwnPostgres): Promise<void> {
   for (let tries = 1; ; tries += 1) {
     const [row] = await sql("select count(*)::int as count from pg_stat_replication where sync_state = 'sync'")

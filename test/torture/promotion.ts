@@ -1,7 +1,7 @@
 import { checkLedger } from '../faults/check-ledger.ts'
 import { startLoad, untilTaken } from '../faults/load.ts'
 import { isAlive } from '../faults/stage.ts'
-import { addStandby, followable } from '../faults/standby.ts'
+import { addStandby, failOver, followable } from '../faults/standby.ts'
 import { highest, makePlace, type Scenario, times } from './scenario.ts'
 
 export const promoted: Scenario = {
@@ -20,8 +20,7 @@ export const promoted: Scenario = {
       const urls = () => [server.url]
       const load = startLoad({ urls, workers: 32 })
       await load.reaches(times(context, 2_000, 200))
-      await postgres.stop('immediate')
-      await standby.sql('select pg_promote(true, 30)')
+      await failOver(postgres, standby)
       link.leadTo(standby.url())
       recoveries.push(await untilTaken({ urls }, load.ledger))
       await load.reaches(load.acknowledged() + times(context, 1_000, 100))

@@ -52,7 +52,14 @@ export async function failOver(primary: OwnPostgres, standby: OwnPostgres): Prom
   await pause(700)
   await primary.stop('immediate')
   process.kill(receiver.pid, 'SIGCONT')
-  await standby.sql('select pg_promote(true, 30)')
+  // Were the promotion waited for in one statement, what is still to be replayed would wait for that statement.
+  await standby.sql('select pg_promote(false)')
+  for (let tries = 1; ; tries += 1) {
+    const [row] = await standby.sql('select pg_is_in_recovery() as following')
+    if (row?.following === false) return
+    if (tries === 300) throw new Error('the standby was not promoted')
+    await pause(50)
+  }
 }
 
 async function untilSynchronous({ sql }: OwnPostgres): Promise<void> {

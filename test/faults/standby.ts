@@ -3,7 +3,6 @@ import { chmod, chown, mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
-import { superuser } from '../../src/database/embedded-cluster.ts'
 import { pause } from './load.ts'
 import { type OwnPostgres, password, startOwnPostgres } from './own-postgres.ts'
 import type { Teardown } from './stage.ts'
@@ -12,6 +11,8 @@ const run = promisify(execFile)
 
 /** What a primary needs to be followed. */
 export const followable = { wal_level: 'replica' }
+
+const follower = 'follower'
 
 /**
  * A synchronous standby of that PostgreSQL. It begins as a copy of the files, for which the primary stops for a moment:
@@ -25,6 +26,7 @@ export async function addStandby(t: Teardown, primary: OwnPostgres): Promise<Own
   await chown(folder, uid, gid)
   const cluster = path.join(folder, 'standby')
 
+  await primary.sql(`create role ${follower} login replication password '${password}'`)
   await primary.stop('fast')
   await run('cp', ['-a', primary.cluster, cluster])
   await primary.start()
@@ -33,7 +35,7 @@ export async function addStandby(t: Teardown, primary: OwnPostgres): Promise<Own
   await chown(signal, uid, gid)
 
   const { port } = new URL(primary.url())
-  const primary_conninfo = `host=127.0.0.1 port=${port} user=${superuser} password=${password}`
+  const primary_conninfo = `host=127.0.0.1 port=${port} user=${follower} password=${password}`
   const standby = await startOwnPostgres(t, { folder, cluster, settings: { ...followable, primary_conninfo } })
   await primary.sql("alter system set synchronous_standby_names = '*'")
   await primary.sql('select pg_reload_conf()')
@@ -46,12 +48,10 @@ export async function addStandby(t: Teardown, primary: OwnPostgres): Promise<Own
  * acknowledged without it is lost.
  */
 export async function failOver(primary: OwnPostgres, standby: OwnPostgres): Promise<void> {
-  const [receiver] = await standby.sql('select pid from pg_stat_wal_receiver')
-  if (receiver === undefined) throw new Error('the standby follows nobody')
-  process.kill(receiver.pid, 'SIGSTOP')
+  await primary.sql(`alter role ${follower} nologin`)
+  await primary.sql('select pg_terminate_backend(pid) from pg_stat_replication')
   await pause(700)
   await primary.stop('immediate')
-  process.kill(receiver.pid, 'SIGCONT')
   // Were the promotion waited for in one statement, what is still to be replayed would wait for that statement.
   await standby.sql('select pg_promote(false)')
   for (let tries = 1; ; tries += 1) {

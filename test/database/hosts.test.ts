@@ -47,7 +47,8 @@ t.test('of several servers the one is used that takes writes, also when that cha
 
   await readOnly(first, 'on')
   await readOnly(second, 'off')
-  await untilTaken({ urls }, ledger)
+  // A backend may read the new settings a moment later.
+  for (let tries = 1; (await stored(second)) === 0 && tries <= 20; tries += 1) await untilTaken({ urls }, ledger)
   t.equal(await stored(second), 1, 'and then at the other')
   for (let tries = 1; (await request('GET', `${server.url}/health/ready`))?.status !== 200 && tries < 100; tries += 1) {
     await new Promise(resolve => setTimeout(resolve, 50))

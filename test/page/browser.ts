@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { type Browser, type BrowserContext, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
+import { type Browser, type BrowserContextOptions, chromium, type Page } from 'playwright-core'
 import t, { type Test } from 'tap'
 
 const places = [
@@ -34,16 +34,6 @@ export interface Visit {
   complaints: () => string[]
 }
 
-const windows = new Map<string, Promise<BrowserContext>>()
-
-/** One for all visits with these options: each costs half a second. The page keeps all that it knows in its tab. */
-function openWindow(browser: Browser, options: BrowserContextOptions): Promise<BrowserContext> {
-  const name = JSON.stringify(options)
-  const known = windows.get(name) ?? browser.newContext({ locale: 'en-GB', ...options })
-  windows.set(name, known)
-  return known
-}
-
 /** A tab of its own, with nothing from the one before. Fails no test by itself: `complaints` are for each test to hold. */
 export async function visit(
   t: Test,
@@ -51,8 +41,9 @@ export async function visit(
   url: string,
   options: BrowserContextOptions = {},
 ): Promise<Visit> {
-  const page = await (await openWindow(browser, options)).newPage()
-  t.teardown(() => page.close())
+  const context = await browser.newContext({ locale: 'en-GB', ...options })
+  t.teardown(() => context.close())
+  const page = await context.newPage()
   page.setDefaultTimeout(10_000)
   const complaints: string[] = []
   page.on('console', message => {

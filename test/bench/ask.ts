@@ -1,5 +1,5 @@
 import autocannon from 'autocannon'
-import type { LoadResult } from './load.ts'
+import { answerOrder, type LoadResult } from './order.ts'
 import { sendPaced } from './paced.ts'
 
 /** Questions, sent over and over in turn: the load generator of those who ask. */
@@ -21,10 +21,7 @@ export interface Question {
   etag?: string
 }
 
-process.on('message', async (order: AskOrder) => {
-  process.send?.(await load(order))
-  process.disconnect()
-})
+answerOrder(load)
 
 async function load(order: AskOrder): Promise<LoadResult> {
   const { url, connections, seconds, rate } = order

@@ -27,7 +27,7 @@ const { values } = parseArgs({
     connections: { type: 'string', default: '1,16,64,256' },
     /** Callbacks over which memory is looked at: a million takes some ten minutes. */
     memory: { type: 'string', default: '0' },
-    /** Callbacks and profiles that are stored while it is measured again; ten million take 60 GB and an hour. */
+    /** Callbacks and profiles that are stored while it is measured again; ten million need tens of gigabytes, and their time. */
     growth: { type: 'string', default: '10000,300000' },
     json: { type: 'boolean', default: false },
   },

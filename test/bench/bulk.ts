@@ -1,20 +1,5 @@
-import { device } from '../fixtures/make-callback.ts'
 import { type Contestant, sendLoad, token } from './processes.ts'
-
-export const account = '0000123456-00001'
-
-/** Records one activation for devices `first` to `first + count - 1`, as `load.ts` numbers them. */
-export async function record({ url }: Contestant, requestId: string, first: number, count: number): Promise<void> {
-  const devices = Array.from({ length: count }, (_, at) => ({
-    deviceIds: Object.entries(device(first + at)).map(([kind, id]) => ({ kind, id })),
-  }))
-  const response = await fetch(`${url}/v1/activations/${requestId}`, {
-    method: 'PUT',
-    headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
-    body: JSON.stringify({ accountName: account, devices }),
-  })
-  if (response.status !== 201) throw new Error(`recording was answered with ${response.status}`)
-}
+import { record } from './requests.ts'
 
 export interface BulkTimes {
   recordedMs: number

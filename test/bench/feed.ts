@@ -1,6 +1,6 @@
-import { device, makeCallback } from '../fixtures/make-callback.ts'
-import { account } from './bulk.ts'
+import { device } from '../fixtures/make-callback.ts'
 import { type Contestant, token } from './processes.ts'
+import { sendOne } from './requests.ts'
 
 const headers = { authorization: `Bearer ${token}` }
 
@@ -56,12 +56,7 @@ export async function measureStream({ url }: Contestant, times: number): Promise
 
 /** When it was answered. */
 async function post(url: string, n: number): Promise<number> {
-  const credentials = { username: 'listener-acct1', password: 'LISTENER-PASSWORD-PLACEHOLDER' }
-  const response = await fetch(`${url}/callbacks/${account}/CarrierService`, {
-    method: 'POST',
-    body: JSON.stringify(makeCallback({ requestId: `feed-${n}`, ...device(n), ...credentials })),
-  })
-  if (response.status !== 200) throw new Error(`a callback was answered with ${response.status}`)
+  await sendOne(url, `feed-${n}`, n)
   return performance.now()
 }
 

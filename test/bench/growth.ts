@@ -1,10 +1,9 @@
 import pg from 'pg'
-import { makeCallback } from '../fixtures/make-callback.ts'
 import type { Question } from './ask.ts'
-import { account } from './bulk.ts'
 import { inTurn, sendCallbacks, type Turns } from './in-turn.ts'
 import { ask, type Contestant, token } from './processes.ts'
 import type { Row } from './report.ts'
+import { record, sendOne } from './requests.ts'
 
 /** Requests a second at which single devices are asked for: few enough that nothing queues, so that p99 is theirs. */
 const askedPerSecond = 500
@@ -48,27 +47,13 @@ function eidOf(n: number): string {
 }
 
 const sample = 'grown-sample'
+/** No other case names it. */
+const sampleDevice = 920_000
 
 /** One callback that the service itself has stored: what is filled in are copies of its rows. */
-async function sendSample({ url }: Contestant): Promise<void> {
-  const credentials = { username: 'listener-acct1', password: 'LISTENER-PASSWORD-PLACEHOLDER' }
-  const ids = { iccid: '89870000000000000000', eid: '89870000000000000000000000000000', imei: '980000000000000' }
-  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
-  const devices = [{ deviceIds: Object.entries(ids).map(([kind, id]) => ({ kind, id })) }]
-  await sent(fetch(`${url}/v1/activations/${sample}`, { method: 'PUT', headers, body: asked(devices) }))
-  const body = JSON.stringify({ ...makeCallback({ requestId: sample, ...ids, ...credentials }), padding })
-  await sent(fetch(`${url}/callbacks/${account}/CarrierService`, { method: 'POST', headers, body }))
-}
-
-const padding = 'x'.repeat(250)
-
-function asked(devices: object[]): string {
-  return JSON.stringify({ accountName: account, devices })
-}
-
-async function sent(request: Promise<Response>): Promise<void> {
-  const { ok, status } = await request
-  if (!ok) throw new Error(`the sample was answered with ${status}`)
+async function sendSample(service: Contestant): Promise<void> {
+  await record(service, sample, sampleDevice, 1)
+  await sendOne(service.url, sample, sampleDevice)
 }
 
 /** What of a copy is its own, as SQL; `n` is its number, and `t` the row that is copied. */

@@ -2,7 +2,8 @@ import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
 import os from 'node:os'
 import path from 'node:path'
 import { startEmbeddedPostgres } from '../../src/database/embedded.ts'
-import { type Contestant, sendLoad, startContestant, startService } from './processes.ts'
+import { sendCallbacks } from './in-turn.ts'
+import { type Contestant, startContestant, startService } from './processes.ts'
 
 /*
  * npm run guard: ends with 1 when durable acknowledgements, beside bare Fastify in the same seconds, are less than half of
@@ -47,7 +48,6 @@ async function ratio(bare: Contestant, service: Contestant, run: string): Promis
   return middle
 }
 
-async function perSecond({ name, url }: Contestant, run: string, time: number): Promise<number> {
-  const order = { url, connections: 64, seconds: time, run: `${name}${run}`.replace(/\W+/g, ''), perRequest: 1 }
-  return (await sendLoad({ ...order, repeats: 0 })).perSecond
+async function perSecond(one: Contestant, run: string, seconds: number): Promise<number> {
+  return (await sendCallbacks(one, { connections: 64, run, seconds })).perSecond
 }

@@ -1,4 +1,4 @@
-import type { LoadResult } from './load.ts'
+import type { LoadResult } from './order.ts'
 import { type Contestant, sendLoad } from './processes.ts'
 import { measuredRow, type Row } from './report.ts'
 

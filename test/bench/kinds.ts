@@ -1,7 +1,7 @@
-import { record } from './bulk.ts'
 import { inTurn, sendCallbacks, type Turns } from './in-turn.ts'
 import { type Contestant, sendLoad } from './processes.ts'
 import type { Row } from './report.ts'
+import { record } from './requests.ts'
 
 /** What a callback is decides what it costs: repeats, those of recorded activations, those of one bulk activation. */
 export function measureKinds(bare: Contestant, service: Contestant, { rounds, seconds }: Turns): Promise<Row[]> {

@@ -1,11 +1,9 @@
 import autocannon from 'autocannon'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
+import { answerOrder, type LoadResult } from './order.ts'
 import { sendPaced } from './paced.ts'
 
-/*
- * The load generator, a process of its own so that it never shares an event loop with what it measures. Takes its
- * orders as one JSON message, answers with one.
- */
+/** The load generator of those who call back. */
 export interface LoadOrder {
   url: string
   connections: number
@@ -22,19 +20,7 @@ export interface LoadOrder {
   rate?: number
 }
 
-export interface LoadResult {
-  /** Acknowledged with 2xx, a second. */
-  perSecond: number
-  ok: number
-  failed: number
-  p50: number
-  p99: number
-}
-
-process.on('message', async (order: LoadOrder) => {
-  process.send?.(await load(order))
-  process.disconnect()
-})
+answerOrder(load)
 
 async function load(order: LoadOrder): Promise<LoadResult> {
   const { url, connections, seconds, amount, rate } = order

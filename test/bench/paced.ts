@@ -1,5 +1,5 @@
 import http from 'node:http'
-import type { LoadResult } from './load.ts'
+import { type LoadResult, resultOf } from './order.ts'
 
 export interface PacedRequest {
   method: string
@@ -43,10 +43,7 @@ export async function sendPaced({ url, connections, seconds, rate, next }: Pace)
   }
   await Promise.all(pending)
   agent.destroy()
-  const ok = took.length - failed
-  const inOrder = took.toSorted((one, other) => one - other)
-  const part = (share: number) => Math.round((inOrder[Math.floor(inOrder.length * share)] ?? Number.NaN) * 10) / 10
-  return { perSecond: ok / ((performance.now() - began) / 1_000), ok, failed, p50: part(0.5), p99: part(0.99) }
+  return resultOf(took, failed, (performance.now() - began) / 1_000)
 }
 
 /** The status; 599 where the connection broke. */

@@ -4,7 +4,8 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import type { AskOrder } from './ask.ts'
-import type { LoadOrder, LoadResult } from './load.ts'
+import type { LoadOrder } from './load.ts'
+import type { LoadResult } from './order.ts'
 import type { InsertOrder } from './single-inserts.ts'
 
 const folder = import.meta.dirname

@@ -1,7 +1,7 @@
 import { device } from '../fixtures/make-callback.ts'
 import type { Question } from './ask.ts'
-import { account } from './bulk.ts'
 import { type Contestant, token } from './processes.ts'
+import { account } from './requests.ts'
 
 const many = 500
 

@@ -1,8 +1,8 @@
 import os from 'node:os'
 import type { BulkTimes } from './bulk.ts'
 import type { MemoryAt } from './lifetime.ts'
-import type { LoadResult } from './load.ts'
 import type { Micro } from './micro.ts'
+import type { LoadResult } from './order.ts'
 
 export interface Report {
   machine: string

@@ -1,9 +1,9 @@
 import pg from 'pg'
-import type { LoadResult } from './load.ts'
+import { answerOrder, type LoadResult, resultOf } from './order.ts'
 
 /*
  * What PostgreSQL itself does with one row a transaction and nothing around it, as pgbench would ask it: one prepared
- * insert of 1.3 kB after the other on each connection. A process of its own; takes one order, answers with one message.
+ * insert of 1.3 kB after the other on each connection.
  */
 export interface InsertOrder {
   databaseUrl: string
@@ -11,10 +11,7 @@ export interface InsertOrder {
   seconds: number
 }
 
-process.on('message', async (order: InsertOrder) => {
-  process.send?.(await insert(order))
-  process.disconnect()
-})
+answerOrder(insert)
 
 async function insert({ databaseUrl, connections, seconds }: InsertOrder): Promise<LoadResult> {
   const clients = Array.from({ length: connections }, () => new pg.Client({ connectionString: databaseUrl }))
@@ -35,7 +32,5 @@ async function insert({ databaseUrl, connections, seconds }: InsertOrder): Promi
   )
   const passed = (performance.now() - began) / 1_000
   for (const client of clients) await client.end()
-  const inOrder = took.toSorted((one, other) => one - other)
-  const part = (share: number) => Math.round(inOrder[Math.floor(inOrder.length * share)] ?? Number.NaN)
-  return { perSecond: took.length / passed, ok: took.length, failed: 0, p50: part(0.5), p99: part(0.99) }
+  return resultOf(took, 0, passed)
 }

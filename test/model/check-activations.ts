@@ -110,8 +110,10 @@ export function asksTheSame(one: RecordAttempt, other: RecordAttempt, submittedA
   )
 }
 
+/** A device that is named twice was asked for once. */
 export function askedFor({ body }: Pick<RecordAttempt, 'body'>): Identifiers[] {
-  return body.devices.map(({ iccid = null, eid = null, imei = null }) => ({ iccid, eid, imei }))
+  const asked = body.devices.map(({ iccid = null, eid = null, imei = null }) => ({ iccid, eid, imei }))
+  return [...new Map(asked.map(ids => [JSON.stringify(ids), ids])).values()]
 }
 
 /** For comparing two accounts that were told the same: all of it but numbers, ids and times. */

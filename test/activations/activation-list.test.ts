@@ -4,10 +4,10 @@ import { createCursors } from '../../src/operating/cursor.ts'
 import { mergeCounts } from '../../src/summary/merge-counts.ts'
 import { watchQueries } from '../fixtures/count-buffers.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
-import { account, startTestService } from '../fixtures/service.ts'
+import { account, startTestService, takeTestService } from '../fixtures/service.ts'
 
 t.test('activations are listed newest first, filtered, and paged both ways', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   for (let n = 0; n < 5; n += 1) {
     const submittedAt = new Date(Date.UTC(2026, 0, 1 + n)).toISOString()
     const operation = n % 2 === 0 ? 'activate' : 'download'

@@ -1,11 +1,11 @@
 import t from 'tap'
 import { device, makeCallback, makeFault } from '../fixtures/make-callback.ts'
-import { type Answer, account, startTestService } from '../fixtures/service.ts'
+import { type Answer, account, takeTestService } from '../fixtures/service.ts'
 
 const requestId = 'd1f08526-5443-4054-9a29-4456490ea9f8'
 
 t.test('an activation is recorded once: 201, then 200 for the same, 409 for another', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const first = await service.record(requestId, [device(1), device(2)], { servicePlan: 'EXAMPLE_PLAN' })
   t.match(first, {
     status: 201,
@@ -31,7 +31,7 @@ t.test('an activation is recorded once: 201, then 200 for the same, 409 for anot
 })
 
 t.test('a callback that comes before its activation is claimed when it is recorded', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   t.match(await service.callback(makeCallback({ requestId, ...device(1) })), { body: { verdict: 'unmatched' } })
   t.match(await service.get(`/v1/activations/${requestId}`), { status: 404 })
   t.match(await service.get(`/v1/profiles/${device(1).iccid}`), { status: 200, body: { state: 'ACTIVE' } })
@@ -43,7 +43,7 @@ t.test('a callback that comes before its activation is claimed when it is record
 })
 
 t.test('a callback that comes after its activation is matched', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   await service.record(requestId, [device(1), device(2)])
   t.match(await service.callback(makeCallback({ requestId, ...device(1) })), { body: { verdict: 'applied' } })
   t.match(await service.callback(makeFault({ requestId, ...device(2) })), { body: { verdict: 'applied' } })
@@ -53,7 +53,7 @@ t.test('a callback that comes after its activation is matched', async t => {
 })
 
 t.test('activations and callbacks that race each other never miss', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const pairs = Array.from({ length: 150 }, (_, n) => n)
   const answers = await Promise.all(
     pairs.flatMap(n => {
@@ -85,7 +85,7 @@ async function untilTaken(send: () => Promise<Answer>): Promise<Answer> {
 }
 
 t.test('a target asked for by EID and IMEI keeps the ICCID that the callback hands over', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const { eid, imei, iccid } = device(1)
   await service.record(requestId, [{ eid, imei }])
   await service.callback(makeCallback({ requestId, ...device(1) }))
@@ -95,7 +95,7 @@ t.test('a target asked for by EID and IMEI keeps the ICCID that the callback han
 })
 
 t.test('a device that nobody asked for is kept as an unrequested target', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   await service.record(requestId, [device(1)])
   await service.callback(makeCallback({ requestId, ...device(9) }))
   t.match(await service.get(`/v1/activations/${requestId}`), {
@@ -108,7 +108,7 @@ t.test('a device that nobody asked for is kept as an unrequested target', async 
 })
 
 t.test('an activation recorded by plain SQL claims its callbacks within 2 seconds', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   await service.callback(makeCallback({ requestId, ...device(1) }))
   const devices = [{ deviceIds: [{ kind: 'ICCID', id: device(1).iccid }] }]
   await service.sql('insert into outgoing_activations (request_id, account_name, devices) values ($1, $2, $3)', [
@@ -126,7 +126,7 @@ t.test('an activation recorded by plain SQL claims its callbacks within 2 second
 })
 
 t.test('a row of plain SQL that is no activation is kept with its problem', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const insert = 'insert into outgoing_activations (request_id, account_name, devices) values ($1, $2, $3)'
   await service.sql(insert, [requestId, account, '[{"deviceIds":[{"kind":"shoe","id":"1"}]}]'])
   const deadline = Date.now() + 10_000
@@ -140,7 +140,7 @@ t.test('a row of plain SQL that is no activation is kept with its problem', asyn
 })
 
 t.test('what can be wrong with an activation is told by its name', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const good = { accountName: account, devices: [{ deviceIds: [{ kind: 'iccid', id: device(1).iccid }] }] }
   const cases: [string, unknown, RegExp][] = [
     ['no devices', { accountName: account }, /devices is missing/],
@@ -169,7 +169,7 @@ t.test('what can be wrong with an activation is told by its name', async t => {
 })
 
 t.test('10,000 devices are recorded at once', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const devices = Array.from({ length: 10_000 }, (_, n) => device(n))
   t.match(await service.record(requestId, devices), { status: 201, body: { counts: { targets: 10_000 } } })
 })

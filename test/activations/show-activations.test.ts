@@ -4,7 +4,7 @@ import { createActivationViews } from '../../src/activations/show-activations.ts
 import { openDatabase } from '../../src/database/pool.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
 import { rowsRead } from '../fixtures/rows-read.ts'
-import { startTestService } from '../fixtures/service.ts'
+import { startTestService, takeTestService } from '../fixtures/service.ts'
 
 const requestId = 'shown'
 
@@ -49,7 +49,7 @@ t.test('how long targets waited is worked out anew only where one has heard for 
 })
 
 t.test('a report that came earlier than those that are known makes a new version of what is shown', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   await service.record(requestId, [device(1)])
   const say = (state: string) => service.callback(makeCallback({ requestId, ...device(1), state }))
   const quarantined = (await say('PENDING')).body.callbackId

@@ -1,12 +1,12 @@
 import t from 'tap'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
 import { runCommand, sealKey } from '../fixtures/run-command.ts'
-import { account, startTestService } from '../fixtures/service.ts'
+import { account, takeTestService } from '../fixtures/service.ts'
 
 const { iccid } = device(1)
 
 t.test('forgetting a profile erases its logins and the unreadable bytes that name it, and nothing else', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const forget = (...args: string[]) =>
     runCommand('forget', args, { DATABASE_URL: service.databaseUrl, SEAL_KEY: sealKey })
   await service.callback(makeCallback({ requestId: 'one', ...device(1), secret: 'first' }))
@@ -51,7 +51,7 @@ t.test('forgetting a profile erases its logins and the unreadable bytes that nam
 })
 
 t.test('it forgets in one account only when told so, and takes digits only', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const forget = (...args: string[]) =>
     runCommand('forget', args, { DATABASE_URL: service.databaseUrl, SEAL_KEY: sealKey })
   await service.callback(makeCallback({ requestId: 'one', ...device(1) }))

@@ -1,11 +1,11 @@
 import t from 'tap'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
-import { startTestService, type TestService } from '../fixtures/service.ts'
+import { type TestService, takeTestService } from '../fixtures/service.ts'
 
 const { eid, imei } = device(1)
 
 t.test('a callback about two profiles of one device is one callback of the device that was asked for', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   await service.record('before', [{ eid, imei }])
   await service.callback(twoProfiles('before'))
   await service.callback(twoProfiles('after'))

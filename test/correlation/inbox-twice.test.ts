@@ -1,18 +1,18 @@
 import t from 'tap'
 import { device } from '../fixtures/make-callback.ts'
-import { account, startTestService, type TestService } from '../fixtures/service.ts'
+import { account, type TestService, takeTestService } from '../fixtures/service.ts'
 
 const devices = JSON.stringify([{ deviceIds: [{ kind: 'iccid', id: device(1).iccid }] }])
 
 t.test('an activation inserted twice by plain SQL, without a time, is the same one', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   await insert(service, 'twice')
   await insert(service, 'twice')
   t.strictSame(await problems(service), [null, null])
 })
 
 t.test('an activation recorded through the API and then inserted by plain SQL is the same one', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const { body } = await service.record('both-ways', [{ iccid: device(1).iccid }])
   await insert(service, 'both-ways')
   t.strictSame(await problems(service), [null])
@@ -20,7 +20,7 @@ t.test('an activation recorded through the API and then inserted by plain SQL is
 })
 
 t.test('an activation inserted without a time was submitted when it was inserted', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   await insert(service, 'timeless')
   await problems(service)
   const [{ inserted_at }] = await service.sql('select inserted_at from outgoing_activations')

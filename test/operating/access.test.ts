@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import http from 'node:http'
 import t from 'tap'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
-import { account, startTestService } from '../fixtures/service.ts'
+import { account, startTestService, takeTestService } from '../fixtures/service.ts'
 
 const other = '0000999999-00001'
 const digest = (secret: string) => createHash('sha256').update(secret).digest('hex')
@@ -66,7 +66,7 @@ t.test('a token sees only its accounts: a foreign id and an unknown id answer al
 })
 
 t.test('in try-out mode nobody is served through a proxy, a tunnel or a foreign name', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const port = new URL(service.url).port
   const ask = (headers: Record<string, string>) =>
     new Promise<number | undefined>((resolve, reject) => {

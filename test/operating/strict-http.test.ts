@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import t, { type Test } from 'tap'
-import { account, startTestService } from '../fixtures/service.ts'
+import { account, startTestService, takeTestService } from '../fixtures/service.ts'
 
 t.test('what is no clean HTTP request is answered in the one form, and its connection ends', async t => {
-  const { url } = await startTestService(t)
+  const { url } = await takeTestService(t)
   const path = `/callbacks/${account}/CarrierService`
   const cases: [string, string, number][] = [
     ['two Host headers', `POST ${path} HTTP/1.1\r\nHost: a\r\nHost: b\r\nContent-Length: 2\r\n\r\n{}`, 400],

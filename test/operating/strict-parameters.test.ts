@@ -1,9 +1,9 @@
 import t from 'tap'
 import { device } from '../fixtures/make-callback.ts'
-import { account, type Row, startTestService } from '../fixtures/service.ts'
+import { account, type Row, takeTestService } from '../fixtures/service.ts'
 
 t.test('a parameter that is not as described is refused by name, at every route', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const { paths } = (await service.get('/openapi.json')).body
   let asked = 0
   for (const [path, methods] of Object.entries(paths as Row)) {
@@ -37,7 +37,7 @@ t.test('a parameter that is not as described is refused by name, at every route'
 })
 
 t.test('a body with a character that no text may hold is refused, and nothing of it is kept', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const devices = [{ deviceIds: [{ kind: 'iccid', id: device(1).iccid }] }]
   const wrong: [string, string, object][] = [
     ['PUT', '/v1/activations/request-1', { accountName: 'a\u0000b', devices }],

@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import type { Page } from 'playwright-core'
 import t from 'tap'
 import { device, makeCallback, makeFault } from '../fixtures/make-callback.ts'
-import { startTestService } from '../fixtures/service.ts'
+import { takeTestService } from '../fixtures/service.ts'
 import { browserPath, openBrowser, visit } from './browser.ts'
 
 const skip = browserPath === null && 'no Chromium on this machine: install it, or name one in CHROMIUM'
@@ -18,7 +18,7 @@ async function findingsOn(page: Page): Promise<string[]> {
 }
 
 t.test('the page can be used by all', { skip }, async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   await service.record('bulk-1', [1, 2, 3, 4].map(device))
   await service.callback(makeCallback({ requestId: 'bulk-1', ...device(1) }))
   await service.callback(makeFault({ requestId: 'bulk-1', ...device(2) }))

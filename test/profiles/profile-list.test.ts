@@ -4,13 +4,13 @@ import { createCursors } from '../../src/operating/cursor.ts'
 import { listProfiles, type ProfileFilter } from '../../src/profiles/list-profiles.ts'
 import { watchQueries } from '../fixtures/count-buffers.ts'
 import { device, makeCallback, makeFault } from '../fixtures/make-callback.ts'
-import { account, type Row, startTestService } from '../fixtures/service.ts'
+import { account, type Row, startTestService, takeTestService } from '../fixtures/service.ts'
 
 const other = '0000999999-00001'
 const cursors = createCursors(() => Buffer.alloc(32, 1))
 
 t.test('profiles are listed by every filter, and paged both ways', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   for (let n = 0; n < 6; n += 1) {
     const made = { requestId: `request-${n}`, ...device(n) }
     const differs = {
@@ -77,7 +77,7 @@ t.test('profiles are listed by every filter, and paged both ways', async t => {
 })
 
 t.test('pages stay in place while profiles change groups and new ones come', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   for (let n = 10; n < 30; n += 1) await service.callback(makeCallback({ requestId: `r-${n}`, ...device(n) }))
   const seen: number[] = []
   let cursor = ''

@@ -2,7 +2,7 @@ import t from 'tap'
 import { type Answer, createProfileLoader } from '../../src/profiles/profile-loader.ts'
 import { watchQueries } from '../fixtures/count-buffers.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
-import { account, startTestService } from '../fixtures/service.ts'
+import { account, startTestService, takeTestService } from '../fixtures/service.ts'
 
 const other = '0000999999-00001'
 
@@ -97,7 +97,7 @@ t.test('what was answered is not read anew while it holds, and never answered wh
 })
 
 t.test('polls through the door at the same time are each answered with their own device', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const numbers = Array.from({ length: 60 }, (_, n) => n)
   await Promise.all(
     numbers.slice(0, 30).map(n => service.callback(makeCallback({ requestId: `request-${n}`, ...device(n) }))),

@@ -1,11 +1,11 @@
 import t from 'tap'
 import { device, makeCallback, makeFault } from '../fixtures/make-callback.ts'
-import { account, startTestService } from '../fixtures/service.ts'
+import { account, takeTestService } from '../fixtures/service.ts'
 
 const requestId = 'd1f08526-5443-4054-9a29-4456490ea9f8'
 
 t.test('a device shows its profiles, LEAD and LOCAL, by any of its identifiers in any case', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const { eid, imei } = device(1)
   await service.callback(makeCallback({ requestId: 'lead', ...device(1), profileRole: 'LEAD' }))
   await service.callback(
@@ -36,7 +36,7 @@ t.test('a device shows its profiles, LEAD and LOCAL, by any of its identifiers i
 })
 
 t.test('a profile is told with everything the contract names', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   await service.record(requestId, [device(1)])
   await service.callback(makeCallback({ requestId, ...device(1) }))
   const { body } = await service.get(`/v1/profiles/${device(1).iccid}`)
@@ -69,7 +69,7 @@ t.test('a profile is told with everything the contract names', async t => {
 })
 
 t.test('a fault shows as the last result, and leaves the state as it was', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const submitted = (minutes: number) => ({ submittedAt: new Date(Date.UTC(2026, 0, 1, 0, minutes)).toISOString() })
   await service.record('first', [device(1)], submitted(1))
   await service.record('second', [device(1)], submitted(2))
@@ -90,7 +90,7 @@ t.test('a fault shows as the last result, and leaves the state as it was', async
 })
 
 t.test('the newest activation by submission is shown, whatever comes last', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   await service.callback(makeCallback({ requestId: 'newer', ...device(1), state: 'SUSPEND' }))
   await service.callback(makeCallback({ requestId: 'older', ...device(1), state: 'ACTIVE' }))
   t.match(await service.get(`/v1/profiles/${device(1).iccid}`), { body: { state: 'ACTIVE' } }, 'as they arrived')
@@ -102,7 +102,7 @@ t.test('the newest activation by submission is shown, whatever comes last', asyn
 })
 
 t.test('a warning that comes late does not undo the final word', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   await service.record(requestId, [device(1)])
   await service.callback(makeCallback({ requestId, ...device(1), profileStatus: 'ENABLE' }))
   await service.callback(makeCallback({ requestId, ...device(1), profileStatus: 'DISABLE', status: 'warning' }))
@@ -113,7 +113,7 @@ t.test('a warning that comes late does not undo the final word', async t => {
 })
 
 t.test('the same callback is counted once, however often it comes and at the same moment', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   await service.record(requestId, [device(1)])
   const copies = Array.from({ length: 40 }, (_, n) => makeCallback({ requestId, ...device(1), callbackCount: n + 1 }))
   const answers = await Promise.all(copies.map(copy => service.callback(copy)))
@@ -128,7 +128,7 @@ t.test('the same callback is counted once, however often it comes and at the sam
 })
 
 t.test('an ETag answers 304 until something changes', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   await service.record(requestId, [device(1)])
   await service.callback(makeCallback({ requestId, ...device(1) }))
   const paths = [`/v1/profiles/${device(1).iccid}`, `/v1/devices/eid/${device(1).eid}`, `/v1/activations/${requestId}`]
@@ -150,7 +150,7 @@ t.test('an ETag answers 304 until something changes', async t => {
 })
 
 t.test('what is not known, and what is asked wrongly, is told in the error form', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const cases: [string, number, RegExp][] = [
     [`/v1/profiles/${device(8).iccid}`, 404, /not found/],
     [`/v1/devices/eid/${device(8).eid}`, 404, /not found/],
@@ -174,7 +174,7 @@ t.test('what is not known, and what is asked wrongly, is told in the error form'
 })
 
 t.test("odd identifiers are flagged, never refused: the seed's placeholders too", async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   await service.callback(makeCallback({ iccid: '20-digit ICCID', eid: '32-digit EID', imei: '001013000000011' }))
   t.match(await service.get(`/v1/profiles/${encodeURIComponent('20-digit ICCID')}`), {
     status: 200,
@@ -183,7 +183,7 @@ t.test("odd identifiers are flagged, never refused: the seed's placeholders too"
 })
 
 t.test('accounts never see or touch each other', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const other = '0000999999-00001'
   await service.callback(makeCallback({ requestId, ...device(1), state: 'ACTIVE' }))
   await service.callback(makeCallback({ requestId, ...device(1), state: 'DEACTIVE' }), { account: other })
@@ -198,7 +198,7 @@ t.test('accounts never see or touch each other', async t => {
 })
 
 t.test('a message that says what is known already is unchanged, and makes no version', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   await service.record(requestId, [device(1)])
   t.match(await service.callback(makeCallback({ requestId, ...device(1) })), { body: { verdict: 'applied' } })
   const again = { ...makeCallback({ requestId, ...device(1) }), newField: 2 }

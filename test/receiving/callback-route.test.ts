@@ -1,6 +1,6 @@
 import t from 'tap'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
-import { account, send, startTestService } from '../fixtures/service.ts'
+import { account, send, startTestService, takeTestService } from '../fixtures/service.ts'
 
 const listener = {
   THINGSPACE_ACCOUNT: account,
@@ -12,7 +12,7 @@ const listener = {
 const credentials = { username: 'listener-acct1', password: 'current-password' }
 
 t.test('a callback is answered with its id and verdict once it is committed', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const answer = await service.callback(makeCallback())
   t.equal(answer.status, 200)
   t.match(answer.body, { callbackId: /^[0-9a-f-]{36}$/, verdict: 'unmatched' })
@@ -78,7 +78,7 @@ t.test('a proxy that is trusted tells the source, one that is not is not believe
 })
 
 t.test('what is no callback is refused in the error form, and nothing is stored', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const deep = `${'{"a":'.repeat(65)}1${'}'.repeat(65)}`
   const cases: [string, unknown, number, RegExp][] = [
     ['empty', '', 400, /empty/],
@@ -105,7 +105,7 @@ t.test('what is no callback is refused in the error form, and nothing is stored'
 })
 
 t.test('the content type is taken as JSON whatever it says, and a byte-order mark is skipped', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const url = `${service.url}/callbacks/${account}/CarrierService`
   const types = ['text/plain', 'application/x-www-form-urlencoded', 'application/xml', 'no type at all', '']
   for (const [at, type] of types.entries()) {
@@ -117,7 +117,7 @@ t.test('the content type is taken as JSON whatever it says, and a byte-order mar
 })
 
 t.test('what is authentic but not readable is quarantined, byte for byte and sealed', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const text = JSON.stringify(makeCallback({ secret: 'in-clear' }))
   const cases: [string, string | Buffer, RegExp][] = [
     ['an identifier as a JSON number', text.replace('"89999000000000000015"', '89999000000000000015'), /deviceIds/],
@@ -145,7 +145,7 @@ t.test('what is authentic but not readable is quarantined, byte for byte and sea
 })
 
 t.test('a message of another kind is kept at its activation and changes no profile', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const body = {
     requestId: 'd1f08526-5443-4054-9a29-4456490ea9f8',
     deviceResponse: { changeIdentifierResponse: { deviceIds: [{ kind: 'iccid', id: 'A100008385E561' }] } },

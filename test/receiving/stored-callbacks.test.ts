@@ -1,12 +1,12 @@
 import t from 'tap'
 import { device, makeCallback, makeFault } from '../fixtures/make-callback.ts'
-import { account, startTestService, type TestService } from '../fixtures/service.ts'
+import { account, startTestService, type TestService, takeTestService } from '../fixtures/service.ts'
 
 const requestId = 'd1f08526-5443-4054-9a29-4456490ea9f8'
 const activate = (service: TestService, n = 1) => service.record(requestId, [device(n)])
 
 t.test('a stored callback shows what it said, its counters, and no secret', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   await activate(service)
   const sent = makeCallback({
     requestId,
@@ -54,7 +54,7 @@ t.test('a stored callback shows what it said, its counters, and no secret', asyn
 })
 
 t.test('callbacks are listed newest first, filtered, and paged both ways', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const ids: string[] = []
   for (let n = 0; n < 7; n += 1) {
     ids.unshift((await service.callback(makeCallback({ requestId: `list-${n}`, ...device(n) }))).body.callbackId)
@@ -103,7 +103,7 @@ t.test('callbacks are listed newest first, filtered, and paged both ways', async
 })
 
 t.test('an activation lists its targets and its callbacks, those of other kinds too', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   await service.record(requestId, [device(1), { eid: device(2).eid, imei: device(2).imei }, device(3)])
   await service.callback(makeCallback({ requestId, ...device(2) }))
   await service.callback(makeFault({ requestId, ...device(3) }))
@@ -172,7 +172,7 @@ t.test('what was quarantined is read back byte for byte, and reprocessed after a
 t.test(
   'what an older reading took for another kind, or left unmatched, is reprocessed without counting twice',
   async t => {
-    const service = await startTestService(t)
+    const service = await takeTestService(t)
     const { body: other } = await service.callback(makeCallback({ requestId, ...device(1) }))
     const { body: unmatched } = await service.callback(makeCallback({ requestId, ...device(2) }))
     // As an older version would have left the first one: kept, not understood.
@@ -197,7 +197,7 @@ t.test(
 )
 
 t.test('the history of a profile tells every change with its cause, and asOf what was known then', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const path = `/v1/profiles/${device(1).iccid}`
   const causes: string[] = []
   const times: string[] = []
@@ -244,7 +244,7 @@ t.test('the history of a profile tells every change with its cause, and asOf wha
 })
 
 t.test('the credential of a profile is told to those who may know it, and every look is audited', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const path = `/v1/profiles/${device(1).iccid}/credential`
   t.match(await service.get(path), { status: 404 })
   await service.callback(makeFault({ requestId: 'a', ...device(1) }))
@@ -270,7 +270,7 @@ t.test('the credential of a profile is told to those who may know it, and every 
 })
 
 t.test('lists and stored callbacks carry an ETag too, and answer 304 until they change', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   await service.record(requestId, [device(1), device(2)])
   const { body: first } = await service.callback(makeCallback({ requestId, ...device(1) }))
   const paths = [

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { activatePath, asked, requestFor, startCarrier, startSendingService, until } from '../fixtures/carrier.ts'
 import { device } from '../fixtures/make-callback.ts'
-import { account, startTestService } from '../fixtures/service.ts'
+import { account, takeTestService } from '../fixtures/service.ts'
 
 t.test('an activation is sent, recorded, called back, and succeeds', async t => {
   const carrier = await startCarrier(t)
@@ -93,7 +93,7 @@ t.test('what can be wrong with a request is told by device and field, before any
 })
 
 t.test('without credentials for ThingSpace the variables that are missing are named', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const answer = await service.call('POST', '/v1/activations', { body: requestFor(1) })
   t.match(answer, { status: 503, body: { errorMessage: /THINGSPACE_KEY, .*THINGSPACE_PASSWORD are not set/ } })
 })

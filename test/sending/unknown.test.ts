@@ -1,7 +1,7 @@
 import t from 'tap'
 import { requestFor, startCarrier, startSendingService, until } from '../fixtures/carrier.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
-import { account, startTestService } from '../fixtures/service.ts'
+import { account, takeTestService } from '../fixtures/service.ts'
 
 t.test('a lost answer is unknown, never sent again, and settled by its callbacks', async t => {
   const carrier = await startCarrier(t, { settings: { loseAnswer: 1, callbackAfterMs: 1_500 } })
@@ -54,7 +54,7 @@ t.test('callbacks that could mean two unknown requests settle neither; a person 
 })
 
 t.test('what was on its way when its process died becomes unknown', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const row = (id: number, age: string) =>
     service.sql(
       `insert into submissions (id, name, account_name, asked_by, request_digest, request, state, intended_at, sent_at)

@@ -2,7 +2,7 @@ import http from 'node:http'
 import pg from 'pg'
 import t, { type Test } from 'tap'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
-import { account, startTestService, type TestService, takeTestService } from '../fixtures/service.ts'
+import { account, startTestService, type TestService } from '../fixtures/service.ts'
 
 interface Change {
   cursor: string
@@ -54,7 +54,7 @@ function follow(t: Test, service: TestService, count: number, headers: Record<st
 }
 
 t.test('the feed tells every change in order, from the beginning, from now, and after a cursor', async t => {
-  const service = await takeTestService(t)
+  const service = await startTestService(t)
   t.match(await service.get('/v1/changes'), { status: 200, body: { items: [] } })
   await service.record('request-1', [device(1)])
   const now = (await service.get('/v1/changes?after=now')).body.cursor
@@ -103,7 +103,7 @@ t.test('the feed tells every change in order, from the beginning, from now, and 
 })
 
 t.test('a reader that waits is answered when there is a change, and with an empty list when there is none', async t => {
-  const service = await takeTestService(t)
+  const service = await startTestService(t)
   const { cursor } = (await service.get('/v1/changes?after=now')).body
   const waiting = service.get(`/v1/changes?after=${cursor}&wait=30`)
   await new Promise(resolve => setTimeout(resolve, 50))
@@ -115,7 +115,7 @@ t.test('a reader that waits is answered when there is a change, and with an empt
 })
 
 t.test('a transaction that stalls delays its own change only, and no reader skips or repeats one', async t => {
-  const service = await takeTestService(t)
+  const service = await startTestService(t)
   const replica = await startTestService(t, { DATABASE_URL: service.databaseUrl })
   await service.callback(makeCallback({ requestId: 'held', ...device(999) }))
   const { cursor } = (await service.get('/v1/changes?after=now')).body
@@ -156,7 +156,7 @@ t.test('a transaction that stalls delays its own change only, and no reader skip
 })
 
 t.test('a stream resumes after the last event that was seen', async t => {
-  const service = await takeTestService(t)
+  const service = await startTestService(t)
   for (let n = 0; n < 5; n += 1) await service.callback(makeCallback({ requestId: `n-${n}`, ...device(n) }))
   const first = await follow(t, service, 3).done
   const rest = await follow(t, service, 2, { 'last-event-id': first[2]?.cursor ?? '' }).done

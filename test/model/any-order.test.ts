@@ -8,7 +8,7 @@ import { scenarios } from './scenarios.ts'
 import { check, replay, settle } from './settle.ts'
 import { countStates, interesting, noStates, type States } from './states.ts'
 
-const runs = Number(process.env.MODEL_RUNS ?? 4)
+const runs = Number(process.env.MODEL_RUNS ?? 2)
 const seed = Number(process.env.FC_SEED ?? Date.now() % 2 ** 31)
 const path = process.env.FC_PATH
 

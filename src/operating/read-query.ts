@@ -7,10 +7,11 @@ const nul = '\u0000'
 /**
  * Query parameters arrive as text. Those that a route's schema calls an integer or a boolean are read as such where
  * they are written plainly; anything else stays text, and the schema refuses it by name.
- * 400 for the character that no text may hold.
+ * 400 for the character that no text may hold, and for what is no percent-encoded UTF-8: read as something else, it would
+ * be answered as if nothing were wrong.
  */
 export function readQuery(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
-  const problem = request.url.includes('%00') ? nulIn(request) : undefined
+  const problem = request.url.includes('%') ? (misencodedIn(request) ?? nulIn(request)) : undefined
   if (problem === undefined) readAsTyped(request)
   done(problem)
 }
@@ -25,6 +26,28 @@ function readAsTyped({ query: given, routeOptions }: FastifyRequest): void {
     const type = properties[name]?.type
     if (type === 'integer' && /^-?\d{1,15}$/.test(text)) query[name] = Number(text)
     if (type === 'boolean' && (text === 'true' || text === 'false')) query[name] = text === 'true'
+  }
+}
+
+/** A path that is misencoded does not get this far. */
+function misencodedIn({ url }: FastifyRequest): HttpError | undefined {
+  const start = url.indexOf('?')
+  if (start < 0) return undefined
+  const name = url
+    .slice(start + 1)
+    .split('&')
+    .find(parameter => !isEncoded(parameter))
+    ?.replace(/=.*/, '')
+  return name === undefined ? undefined : new HttpError(400, `query parameter: ${name} is not percent-encoded UTF-8`)
+}
+
+function isEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch (error) {
+    if (error instanceof URIError) return false
+    throw error
   }
 }
 

@@ -9,7 +9,7 @@ import { loadTokens, type StoredTokens } from './operating/stored-tokens.ts'
 
 /** Who may ask and whose callbacks are taken, beyond what the environment says: read from the database all the time. */
 export interface KnownCallers {
-  tokens: Pick<KeptFresh<StoredTokens>, 'last' | 'within'>
+  tokens: Pick<KeptFresh<StoredTokens>, 'last' | 'ageMs' | 'within'>
   openRequests: OpenRequests
   /** Read last, now or by an earlier process; null when there was no such time. Also while the database is away. */
   listeners(): AcceptedListeners | null
@@ -76,6 +76,7 @@ export function knowCallers({ config, databaseUrl, listenersKey, log, keep }: Kn
   return {
     tokens: {
       last: () => known.last()?.tokens ?? null,
+      ageMs: known.ageMs,
       within: async ms => (await known.within(ms)).tokens,
     },
     openRequests,

@@ -26,9 +26,15 @@ export const everything: Access = { name: 'try-out', accounts: '*', scopes }
 
 /** The digest of the token in `Authorization: Bearer`. Throws 401 without one. */
 export function bearerDigest(authorization: string | undefined): Buffer {
+  const digest = digestOf(authorization)
+  if (digest === null) throw new HttpError(401, 'send a token: Authorization: Bearer <token>')
+  return digest
+}
+
+/** The same, and null without one. */
+export function digestOf(authorization: string | undefined): Buffer | null {
   const [, secret] = /^Bearer +(\S+)$/i.exec(authorization ?? '') ?? []
-  if (secret === undefined) throw new HttpError(401, 'send a token: Authorization: Bearer <token>')
-  return hash('sha256', secret, 'buffer')
+  return secret === undefined ? null : hash('sha256', secret, 'buffer')
 }
 
 /** Takes the same time for any digest. */

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { type ApiToken, authorize, bearerDigest, everything, findToken, grant, type Scope } from './access.ts'
+import { type ApiToken, authorize, bearerDigest, digestOf, everything, findToken, grant, type Scope } from './access.ts'
 import { isLoopback } from './address-list.ts'
 import { HttpError } from './http-error.ts'
 import type { KeptFresh } from './keep-fresh.ts'
@@ -17,7 +17,7 @@ export interface GuardOptions {
   /** Those of `API_TOKENS`: they hold without the database. */
   configured: readonly ApiToken[]
   /** Those made by command. */
-  tokens: Pick<KeptFresh<StoredTokens>, 'last' | 'within'>
+  tokens: Pick<KeptFresh<StoredTokens>, 'last' | 'ageMs' | 'within'>
   openRequests: OpenRequests
   /** True once it is known that there is no listener and no token. */
   tryOut: () => boolean
@@ -28,12 +28,31 @@ export const revokedWithinMs = 2_000
 
 /** Runs before every route: in try-out mode loopback peers may do everything, else /v1 asks for a token. */
 export function guard(options: GuardOptions) {
-  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-    const { scope } = request.routeOptions.config
-    if (await isTriedOut(options, request)) serveThisMachine(request)
-    else if (scope !== undefined && !(scope === 'metrics' && isWithoutTokens(options))) {
-      await admit(options, scope, request, reply)
-    }
+  return (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void => {
+    if (isKnown(options, request, reply)) done()
+    else decide(options, request, reply).then(() => done(), done)
+  }
+}
+
+/** Whether it was let in by a token that is known by now: polls by the thousand need not wait, not even for a promise. */
+function isKnown({ configured, tokens, openRequests }: GuardOptions, request: FastifyRequest, reply: FastifyReply) {
+  const { scope } = request.routeOptions.config
+  const digest = scope === undefined ? null : digestOf(request.headers.authorization)
+  if (scope === undefined || digest === null) return false
+  const own = findToken(configured, digest)
+  const stored = own === null && tokens.ageMs() <= revokedWithinMs ? findToken(tokens.last()?.live ?? [], digest) : null
+  const token = own ?? stored
+  if (token === null || !token.scopes.includes(scope)) return false
+  grant(request, authorize(token, scope))
+  if (stored !== null) openRequests.add(stored, reply.raw)
+  return true
+}
+
+async function decide(options: GuardOptions, request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const { scope } = request.routeOptions.config
+  if (await isTriedOut(options, request)) serveThisMachine(request)
+  else if (scope !== undefined && !(scope === 'metrics' && isWithoutTokens(options))) {
+    await admit(options, scope, request, reply)
   }
 }
 

@@ -1,3 +1,4 @@
+import os from 'node:os'
 import pg from 'pg'
 import type { Question } from './ask.ts'
 import { inTurn, sendCallbacks, type Turns } from './in-turn.ts'
@@ -105,27 +106,43 @@ const copies: { table: string; of: string; own: { [column: string]: string }; nu
   },
 ]
 
-/** Callbacks, with all that hangs on them, from the `from`th to before the `to`th. */
+/** Callbacks, with all that hangs on them, from the `from`th to before the `to`th, by as many at once as there are processors. */
 async function fill(databaseUrl: string, from: number, to: number): Promise<void> {
-  const client = new pg.Client({ connectionString: databaseUrl })
-  await client.connect()
-  try {
-    for (let first = from; first < to; first += atOnce) {
-      await client.query('begin; set local synchronous_commit = off')
-      for (const copy of copies)
-        await client.query(await copyingText(client, copy), [first, Math.min(first + atOnce, to)])
-      await client.query('commit')
-      process.stderr.write(`\rstored: ${Math.min(first + atOnce, to).toLocaleString('en')}   `)
+  const pool = new pg.Pool({ connectionString: databaseUrl, max: os.availableParallelism() })
+  let next = from
+  async function fillSome(): Promise<void> {
+    while (next < to) {
+      const first = next
+      next = Math.min(first + atOnce, to)
+      await copy(pool, first, next)
+      process.stderr.write(`\rstored: ${next.toLocaleString('en')}   `)
     }
-    for (const { table } of copies) await client.query(`vacuum (analyze) ${table}`)
-    await client.query('checkpoint')
+  }
+  try {
+    await Promise.all(Array.from({ length: os.availableParallelism() }, fillSome))
+    for (const { table } of copies) await pool.query(`vacuum (analyze) ${table}`)
+    await pool.query('checkpoint')
     process.stderr.write('\n')
   } finally {
-    await client.end()
+    await pool.end()
   }
 }
 
-async function copyingText(client: pg.Client, { table, of, own, numbers }: (typeof copies)[number]): Promise<string> {
+async function copy(pool: pg.Pool, first: number, end: number): Promise<void> {
+  const client = await pool.connect()
+  try {
+    await client.query('begin; set local synchronous_commit = off')
+    for (const each of copies) await client.query(await copyingText(client, each), [first, end])
+    await client.query('commit')
+  } finally {
+    client.release()
+  }
+}
+
+async function copyingText(
+  client: pg.PoolClient,
+  { table, of, own, numbers }: (typeof copies)[number],
+): Promise<string> {
   const { rows } = await client.query<{ name: string }>(
     `select column_name as name from information_schema.columns
      where table_schema = 'public' and table_name = $1 and is_generated = 'NEVER'

@@ -29,13 +29,13 @@ export const revokedWithinMs = 2_000
 /** Runs before every route: in try-out mode loopback peers may do everything, else /v1 asks for a token. */
 export function guard(options: GuardOptions) {
   return (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void => {
-    if (isKnown(options, request, reply)) done()
+    if (admitKnown(options, request, reply)) done()
     else decide(options, request, reply).then(() => done(), done)
   }
 }
 
-/** Whether it was let in by a token that is known by now: polls by the thousand need not wait, not even for a promise. */
-function isKnown({ configured, tokens, openRequests }: GuardOptions, request: FastifyRequest, reply: FastifyReply) {
+/** Lets in by a token that is known by now, or says false: polls by the thousand need not wait, not even for a promise. */
+function admitKnown({ configured, tokens, openRequests }: GuardOptions, request: FastifyRequest, reply: FastifyReply) {
   const { scope } = request.routeOptions.config
   const digest = scope === undefined ? null : digestOf(request.headers.authorization)
   if (scope === undefined || digest === null) return false

@@ -106,7 +106,10 @@ const copies: { table: string; of: string; own: { [column: string]: string }; nu
   },
 ]
 
-/** Callbacks, with all that hangs on them, from the `from`th to before the `to`th, by as many at once as there are processors. */
+/**
+ * Callbacks, with all that hangs on them, from the `from`th to before the `to`th, by as many at once as there are
+ * processors.
+ */
 async function fill(databaseUrl: string, from: number, to: number): Promise<void> {
   const pool = new pg.Pool({ connectionString: databaseUrl, max: os.availableParallelism() })
   let next = from

@@ -1,6 +1,8 @@
 import type { Socket } from 'node:net'
 import pg from 'pg'
 import { costsConnection, isLinkSilent } from './refusal.ts'
+import { type BatchedAnswer, type BatchedStatement, StatementBatch } from './statement-batch.ts'
+import { statementName } from './statement-name.ts'
 
 type Query = pg.Client['query']
 type QueryArguments = Parameters<Query>
@@ -23,12 +25,29 @@ export class MortalClient extends pg.Client {
     if (!(answer instanceof Promise)) return answer
     const isRollback = (args as unknown[])[0] === 'rollback'
     return answer.catch(error => {
-      if (isRollback || costsConnection(error)) this.#die()
-      if (isLinkSilent(error)) this.#onSilence()
+      this.#judge(error)
       if (!isRollback) throw error
+      this.#die()
       return { command: 'ROLLBACK', rowCount: null, rows: [] }
     })
   }) as Query
+
+  /** All or none of the answers: statements of a transaction, which one that fails brings to its end. */
+  batch(statements: readonly BatchedStatement[]): Promise<BatchedAnswer[]> {
+    return new Promise((resolve, reject) => {
+      const told = (error: Error | null, answers: BatchedAnswer[]) => {
+        if (error === null) return resolve(answers)
+        this.#judge(error)
+        reject(error)
+      }
+      super.query(new StatementBatch(statements, told))
+    })
+  }
+
+  #judge(error: unknown): void {
+    if (costsConnection(error)) this.#die()
+    if (isLinkSilent(error)) this.#onSilence()
+  }
 
   /** Told when a query was never answered: what else goes over the same link is likely to be dead too. */
   whenSilent(told: () => void): void {
@@ -63,15 +82,11 @@ export class MortalClient extends pg.Client {
   }
 }
 
-const names = new Map<string, string>()
-const mostNames = 300
-
 /** A statement with parameters gets a name, so that each connection parses it once. */
 function prepared(args: QueryArguments): QueryArguments {
   const [text, values, ...callback] = args as unknown as [unknown, unknown, ...unknown[]]
   if (typeof text !== 'string' || !Array.isArray(values) || values.length === 0) return args
-  const name = names.get(text) ?? (names.size < mostNames ? `s${names.size}` : undefined)
-  if (name === undefined) return args
-  names.set(text, name)
+  const name = statementName(text)
+  if (name === '') return args
   return [{ name, text, values }, ...callback] as unknown as QueryArguments
 }

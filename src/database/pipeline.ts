@@ -11,7 +11,9 @@ import {
   sql,
 } from 'kysely'
 import type pg from 'pg'
+import type { MortalClient } from './mortal-client.ts'
 import { type DatabaseOptions, openPool } from './pool.ts'
+import type { BatchedAnswer, BatchedStatement, Value } from './statement-batch.ts'
 import type { Tables } from './tables.ts'
 import { together } from './together.ts'
 
@@ -87,6 +89,7 @@ function clientDialect(client: pg.PoolClient): Dialect {
 }
 
 function clientDriver(client: pg.PoolClient): Driver {
+  const execute = sentTogether(client as unknown as MortalClient)
   let inTransaction = false
   const connection: DatabaseConnection = {
     async executeQuery<R>({ sql: text, parameters }: CompiledQuery): Promise<QueryResult<R>> {
@@ -94,10 +97,12 @@ function clientDriver(client: pg.PoolClient): Driver {
       if (!inTransaction && text !== 'begin' && text !== 'rollback')
         throw new TypeError('a statement came outside of its transaction')
       inTransaction = text !== 'commit' && text !== 'rollback'
-      const { rows, command } = await client.query(text, parameters as unknown[])
+      const { rows, command } = await (text === 'rollback'
+        ? client.query(text)
+        : execute({ text, values: parameters as Value[] }))
       // A transaction that failed answers its commit with this, and no error.
       if (text === 'commit' && command === 'ROLLBACK') throw new Error('rolled back instead of committed')
-      return { rows }
+      return { rows: rows as R[] }
     },
     streamQuery: notHere,
   }
@@ -110,6 +115,31 @@ function clientDriver(client: pg.PoolClient): Driver {
     commitTransaction: notHere,
     rollbackTransaction: notHere,
   }
+}
+
+/** What is executed in one turn goes out in one batch, in that order. */
+function sentTogether(client: MortalClient): (statement: BatchedStatement) => Promise<BatchedAnswer> {
+  let waiting: { statement: BatchedStatement; resolve(answer: BatchedAnswer): void; reject(error: unknown): void }[] =
+    []
+
+  function send(): void {
+    const sent = waiting
+    waiting = []
+    client.batch(sent.map(({ statement }) => statement)).then(
+      answers => {
+        for (const [at, answer] of answers.entries()) sent[at]?.resolve(answer)
+      },
+      error => {
+        for (const { reject } of sent) reject(error)
+      },
+    )
+  }
+
+  return statement =>
+    new Promise((resolve, reject) => {
+      if (waiting.length === 0) process.nextTick(send)
+      waiting.push({ statement, resolve, reject })
+    })
 }
 
 function notHere(): never {

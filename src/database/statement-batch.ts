@@ -1,0 +1,147 @@
+import pg from 'pg'
+import { statementName } from './statement-name.ts'
+
+export interface BatchedStatement {
+  text: string
+  values: readonly Value[]
+}
+
+/** Lists of rows are written as text by whoever has them; nothing else is needed here. */
+export type Value = string | number | boolean | null
+
+export interface BatchedAnswer {
+  /** What the server did, in its words: a failed transaction's COMMIT is a `ROLLBACK`. */
+  command: string
+  rows: Row[]
+}
+
+type Row = Record<string, unknown>
+
+/**
+ * Statements that are sent together and answered together, with one Sync behind the last one. node-postgres has one
+ * behind each, and at each the server writes to its socket and wakes this process. After one that fails the server
+ * passes over the others. What columns a statement brings is told once a connection, not for every execution.
+ */
+export class StatementBatch extends pg.Query {
+  readonly #statements: readonly BatchedStatement[]
+  readonly #answers: BatchedAnswer[] = []
+  #prepared: Prepared = new Map()
+  #columns: Column[] | null = null
+  #rows: Row[] = []
+  #unreadable: Error | null = null
+  /** node-postgres puts one of its own around it, to end its time-out. */
+  callback: (error: Error | null, answers: BatchedAnswer[]) => void
+
+  constructor(
+    statements: readonly BatchedStatement[],
+    callback: (error: Error | null, answers: BatchedAnswer[]) => void,
+  ) {
+    super({ text: '' })
+    this.#statements = statements
+    this.callback = callback
+    this.submit = connection => this.#submit(connection as unknown as Wire)
+  }
+
+  #submit(wire: Wire): null {
+    this.#prepared = preparedOn(wire)
+    wire.stream.cork()
+    for (const statement of this.#statements) this.#send(wire, statement)
+    wire.sync()
+    wire.stream.uncork()
+    return null
+  }
+
+  #send(wire: Wire, { text, values }: BatchedStatement): void {
+    const name = statementName(text)
+    const isPrepared = this.#prepared.has(text)
+    if (!isPrepared) {
+      // It may be there all the same, from a batch that failed.
+      if (name !== '') wire.close({ type: 'S', name })
+      wire.parse({ name, text })
+    }
+    wire.bind({ statement: name, values: values.map(value => (value === null ? null : String(value))) })
+    if (!isPrepared) wire.describe({ type: 'P' })
+    wire.execute()
+  }
+
+  // What follows is called by node-postgres, in the order in which the server's answers come.
+
+  handleRowDescription({ fields }: { fields: Field[] }): void {
+    this.#columns = fields.map(({ name, dataTypeID }) => ({ name, read: pg.types.getTypeParser(dataTypeID, 'text') }))
+  }
+
+  handleDataRow({ fields }: { fields: (string | null)[] }): void {
+    this.#columns ??= this.#prepared.get(this.#current()) ?? []
+    try {
+      this.#rows.push(rowOf(this.#columns, fields))
+    } catch (error) {
+      this.#unreadable ??= error as Error
+    }
+  }
+
+  handleCommandComplete({ text }: { text: string }): void {
+    const statement = this.#current()
+    if (statementName(statement) !== '' && !this.#prepared.has(statement))
+      this.#prepared.set(statement, this.#columns ?? [])
+    this.#answers.push({ command: text, rows: this.#rows })
+    this.#columns = null
+    this.#rows = []
+  }
+
+  handleError(error: Error): void {
+    // Its plan may be what is wrong with it.
+    this.#prepared.delete(this.#current())
+    this.callback(error, [])
+  }
+
+  handleReadyForQuery(): void {
+    this.callback(this.#unreadable, this.#answers)
+  }
+
+  /** The text of the statement whose answer comes now. */
+  #current(): string {
+    return this.#statements[this.#answers.length]?.text ?? ''
+  }
+}
+
+/** What a connection has prepared, by text: the columns of each. */
+type Prepared = Map<string, Column[]>
+
+interface Column {
+  name: string
+  read: (text: string) => unknown
+}
+
+const preparedOnWire = new WeakMap<Wire, Prepared>()
+
+function preparedOn(wire: Wire): Prepared {
+  const known = preparedOnWire.get(wire) ?? new Map()
+  preparedOnWire.set(wire, known)
+  return known
+}
+
+function rowOf(columns: readonly Column[], fields: readonly (string | null)[]): Row {
+  const row: Row = {}
+  for (let at = 0; at < columns.length; at += 1) {
+    const column = columns[at] as Column
+    const text = fields[at]
+    row[column.name] = text == null ? null : column.read(text)
+  }
+  return row
+}
+
+/** The connection as node-postgres hands it to a query; its published types lag behind. */
+interface Wire {
+  stream: { cork(): void; uncork(): void }
+  close(statement: { type: 'S'; name: string }): void
+  parse(statement: { name: string; text: string }): void
+  bind(execution: { statement: string; values: (string | null)[] }): void
+  describe(portal: { type: 'P' }): void
+  execute(): void
+  sync(): void
+}
+
+interface Field {
+  name: string
+  dataTypeID: number
+}

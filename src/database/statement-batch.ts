@@ -36,7 +36,8 @@ export class StatementBatch extends pg.Query {
     statements: readonly BatchedStatement[],
     callback: (error: Error | null, answers: BatchedAnswer[]) => void,
   ) {
-    super({ text: '' })
+    // Read by whoever traces: it is sent below, statement by statement.
+    super({ text: statements.map(({ text }) => text).join(';\n') })
     this.#statements = statements
     this.callback = callback
     this.submit = connection => this.#submit(connection as unknown as Wire)

@@ -1,3 +1,4 @@
+import { byName } from './by-name.ts'
 import { type JsonObject, rawNumber } from './json-message.ts'
 
 type Names = ReadonlySet<string>
@@ -5,8 +6,30 @@ type Names = ReadonlySet<string>
 /** Fields that differ between two deliveries of one message: attempt counters, and credentials around a rotation. */
 const volatileFields: Names = new Set(['username', 'password', 'callbackcount', 'maxcallbackthreshold'])
 const volatileInResponse: Names = new Set(['callbackcount', 'maxcallbackthreshold'])
-const nothingVolatile: Names = new Set()
 const deviceIdLists: Names = new Set(['deviceids', 'device', 'deviceidentifiercollection'])
+
+/** What matters of a field's name, in any case of its letters. */
+interface Field {
+  /** As it begins in the canonical text. */
+  start: string
+  isVolatile: boolean
+  isVolatileInResponse: boolean
+  isResponse: boolean
+  isDeviceIds: boolean
+  isKind: boolean
+}
+
+const fieldOf = byName((key): Field => {
+  const name = key.toLowerCase()
+  return {
+    start: `${JSON.stringify(key)}:`,
+    isVolatile: volatileFields.has(name),
+    isVolatileInResponse: volatileInResponse.has(name),
+    isResponse: name === 'deviceresponse',
+    isDeviceIds: deviceIdLists.has(name),
+    isKind: name === 'kind',
+  }
+})
 
 /**
  * One text for all deliveries of one message: keys in order, no white space, device ids in order, kinds in lower case,
@@ -15,60 +38,67 @@ const deviceIdLists: Names = new Set(['deviceids', 'device', 'deviceidentifierco
 export function canonicalMessage(message: JsonObject): string {
   let text = ''
   for (const key of inOrder(Object.keys(message))) {
-    const name = key.toLowerCase()
-    if (volatileFields.has(name)) continue
+    const field = fieldOf(key)
+    if (field.isVolatile) continue
     const value = message[key]
-    const written = name === 'deviceresponse' ? canonicalValue(value, volatileInResponse) : canonicalMember(key, value)
-    text = listed(text, `${quoted(key)}:${written}`)
+    text = listed(text, field.start + (field.isResponse ? canonicalValue(value, true) : canonicalMember(field, value)))
   }
   return `{${text}}`
 }
 
-function canonicalMember(key: string, value: unknown): string {
-  if (typeof value !== 'object' || value === null) return canonicalLeaf(value)
-  return deviceIdLists.has(key.toLowerCase()) ? canonicalDeviceIds(value) : canonicalValue(value, nothingVolatile)
+function canonicalMember(field: Field, value: unknown): string {
+  return field.isDeviceIds && isContainer(value) ? canonicalDeviceIds(value) : canonicalValue(value, false)
 }
 
-function canonicalValue(value: unknown, leaveOut: Names): string {
-  if (typeof value !== 'object' || value === null) return canonicalLeaf(value)
-  if (Array.isArray(value)) return `[${value.map(item => canonicalValue(item, leaveOut)).join()}]`
-  return rawNumber(value) ?? canonicalObject(value as JsonObject, leaveOut)
+function canonicalValue(value: unknown, inResponse: boolean): string {
+  if (!isContainer(value)) return canonicalLeaf(value)
+  if (Array.isArray(value)) return canonicalList(value, inResponse)
+  return rawNumber(value) ?? canonicalObject(value as JsonObject, inResponse)
 }
 
-function canonicalObject(object: JsonObject, leaveOut: Names): string {
+function canonicalList(values: readonly unknown[], inResponse: boolean): string {
+  let text = ''
+  for (const value of values) text = listed(text, canonicalValue(value, inResponse))
+  return `[${text}]`
+}
+
+function canonicalObject(object: JsonObject, inResponse: boolean): string {
   let text = ''
   for (const key of inOrder(Object.keys(object))) {
-    if (leaveOut.size > 0 && leaveOut.has(key.toLowerCase())) continue
-    text = listed(text, `${quoted(key)}:${canonicalMember(key, object[key])}`)
+    const field = fieldOf(key)
+    if (inResponse && field.isVolatileInResponse) continue
+    text = listed(text, field.start + canonicalMember(field, object[key]))
   }
   return `{${text}}`
 }
 
-function canonicalDeviceIds(value: unknown): string {
+function canonicalDeviceIds(value: object): string {
   if (!Array.isArray(value)) return canonicalDeviceId(value)
   return `[${inOrder(value.map(canonicalDeviceId)).join()}]`
 }
 
 function canonicalDeviceId(value: unknown): string {
-  if (typeof value !== 'object' || value === null || Array.isArray(value) || rawNumber(value) !== null) {
-    return canonicalValue(value, nothingVolatile)
-  }
+  if (!isContainer(value) || Array.isArray(value) || rawNumber(value) !== null) return canonicalValue(value, false)
   let text = ''
   for (const key of inOrder(Object.keys(value))) {
+    const field = fieldOf(key)
     const item = (value as JsonObject)[key]
-    const isKind = typeof item === 'string' && key.toLowerCase() === 'kind'
-    text = listed(text, `${quoted(key)}:${isKind ? quoted(item.toLowerCase()) : canonicalMember(key, item)}`)
+    const written =
+      field.isKind && typeof item === 'string' ? canonicalLeaf(item.toLowerCase()) : canonicalMember(field, item)
+    text = listed(text, field.start + written)
   }
   return `{${text}}`
 }
 
 function canonicalLeaf(value: unknown): string {
-  return typeof value === 'string' ? quoted(value) : JSON.stringify(value)
+  return typeof value === 'string' && !needsEscape.test(value) ? `"${value}"` : JSON.stringify(value)
 }
 
-/** Most of a message needs no escape; for a short text the look is cheaper than JSON.stringify. */
-function quoted(text: string): string {
-  return /[^\w .:@/+-]/.test(text) ? JSON.stringify(text) : `"${text}"`
+/** Most texts need no escape, and the look is cheaper than JSON.stringify. */
+const needsEscape = /[^\w .:@/+-]/
+
+function isContainer(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
 }
 
 function listed(before: string, entry: string): string {

@@ -59,78 +59,81 @@ export class AmbiguousField extends Error {
  * becomes `deviceIds: [{kind, id}]`, an object where a list is meant becomes a list of one.
  */
 export function foldCallback(message: JsonObject): JsonObject {
-  const top = fold(message, topNames)
-  return defined({
-    ...top,
-    deviceIds: foldList(top.deviceIds, foldDeviceId),
-    deviceResponse: foldList(top.deviceResponse, foldDeviceResponse),
-    faultResponse: isObject(top.faultResponse) ? fold(top.faultResponse, faultNames) : top.faultResponse,
-  })
+  return fold(message, topFields)
 }
 
-function foldDeviceResponse(response: JsonObject): JsonObject {
-  const folded = fold(response, responseNames)
-  return defined({ ...folded, deviceProfileResponse: foldList(folded.deviceProfileResponse, foldProfileResponse) })
+/** How the value of a field is read; undefined and null are as good as no field. */
+type Read = (value: unknown) => unknown
+
+interface Field {
+  name: string
+  read: Read
 }
 
-function foldProfileResponse(response: JsonObject): JsonObject {
-  const folded = fold(response, profileNames)
-  return defined({
-    ...folded,
-    deviceIdentifierCollection: foldList(folded.deviceIdentifierCollection, foldDeviceId),
-  })
+type Fields = ReadonlyMap<string, Field>
+
+/** Ours by their names in lower case, and by whatever else they are called. */
+function fields(ours: Record<string, Read>, aliases: Record<string, string> = {}): Fields {
+  const known = new Map(Object.entries(ours).map(([name, read]) => [name.toLowerCase(), { name, read }]))
+  for (const [alias, name] of Object.entries(aliases)) known.set(alias, { name, read: ours[name] as Read })
+  return known
 }
 
-function foldDeviceId(deviceId: JsonObject): JsonObject {
-  return fold(deviceId, deviceIdNames)
+/** A number that a double can't hold is an object in memory, but must be judged as a number. */
+const plain: Read = value => {
+  const digits = rawNumber(value)
+  return digits === null ? value : Number(digits)
 }
 
-type Names = ReadonlyMap<string, string>
+/** A counter keeps its digits. */
+const counter: Read = value => rawNumber(value) ?? value
 
-const topNames = names(
-  ['requestId', 'deviceIds', 'deviceResponse', 'faultResponse', 'status', 'callbackCount', 'username', 'password'],
+function objectOf(known: Fields): Read {
+  return value => {
+    const read = plain(value)
+    return isObject(read) ? fold(read, known) : read
+  }
+}
+
+function listOf(known: Fields): Read {
+  const item = objectOf(known)
+  return value => (Array.isArray(value) ? value.map(item) : [item(value)])
+}
+
+const deviceIdFields = fields({ id: plain, kind: plain }, { identifier: 'id' })
+const deviceIds = listOf(deviceIdFields)
+
+const profileFields = fields({
+  ...Object.fromEntries(Object.keys(ProfileResponse.properties).map(name => [name, plain])),
+  deviceIdentifierCollection: deviceIds,
+  euiccSubAddressUpdateStatusCode: counter,
+})
+const responseFields = fields({ deviceProfileResponse: listOf(profileFields), status: plain, callbackCount: counter })
+const topFields = fields(
+  {
+    requestId: plain,
+    deviceIds,
+    deviceResponse: listOf(responseFields),
+    faultResponse: objectOf(fields({ faultcode: plain, faultstring: plain })),
+    status: plain,
+    callbackCount: counter,
+    username: plain,
+    password: plain,
+  },
   { device: 'deviceIds' },
 )
-const responseNames = names(['deviceProfileResponse', 'status', 'callbackCount'])
-const profileNames = names(Object.keys(ProfileResponse.properties))
-const faultNames = names(['faultcode', 'faultstring'])
-const deviceIdNames = names(['id', 'kind'], { identifier: 'id' })
 
-const counters = new Set(['callbackCount', 'euiccSubAddressUpdateStatusCode'])
-
-function names(ours: string[], aliases: Record<string, string> = {}): Names {
-  return new Map([...ours.map(name => [name.toLowerCase(), name] as const), ...Object.entries(aliases)])
-}
-
-function fold(from: JsonObject, known: Names): JsonObject {
+/** A field that is null is there, as undefined, so that a second spelling of it is seen. */
+function fold(from: JsonObject, known: Fields): JsonObject {
   const folded: JsonObject = {}
   for (const key of Object.keys(from)) {
-    const name = known.get(key) ?? known.get(key.toLowerCase())
-    if (name === undefined) continue
-    if (name in folded) throw new AmbiguousField(`${name} stands under two spellings`)
-    folded[name] = plain(from[key], counters.has(name))
+    const field = known.get(key) ?? known.get(key.toLowerCase())
+    if (field === undefined) continue
+    if (field.name in folded) throw new AmbiguousField(`${field.name} stands under two spellings`)
+    const value = from[key]
+    folded[field.name] = value === null ? undefined : field.read(value)
   }
   return folded
-}
-
-function foldList(value: unknown, foldItem: (item: JsonObject) => JsonObject): unknown {
-  if (value === undefined || value === null) return undefined
-  const list = Array.isArray(value) ? value : [value]
-  return list.map(entry => {
-    const item = plain(entry, false)
-    return isObject(item) ? foldItem(item) : item
-  })
-}
-
-/** A number that a double can't hold is an object in memory, but must be judged as a number. A counter keeps its digits. */
-function plain(value: unknown, isCounter: boolean): unknown {
-  const digits = rawNumber(value)
-  if (digits === null) return value
-  return isCounter ? digits : Number(digits)
-}
-
-function defined(fields: JsonObject): JsonObject {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null))
 }
 
 export function isObject(value: unknown): value is JsonObject {

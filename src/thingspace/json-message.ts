@@ -144,9 +144,13 @@ function isEscaped(text: string, at: number): boolean {
 
 function countKeys(value: unknown): number {
   if (typeof value !== 'object' || value === null || isRawJson(value)) return 0
-  if (Array.isArray(value)) return value.reduce<number>((sum, item) => sum + countKeys(item), 0)
-  const keys = Object.keys(value)
-  return keys.reduce((sum, key) => sum + countKeys((value as JsonObject)[key]), keys.length)
+  let count = 0
+  if (Array.isArray(value)) {
+    for (const item of value) count += countKeys(item)
+    return count
+  }
+  for (const key of Object.keys(value)) count += 1 + countKeys((value as JsonObject)[key])
+  return count
 }
 
 function oddCharacters(value: unknown): Defect[] {

@@ -1,3 +1,4 @@
+import { byName } from './by-name.ts'
 import type { JsonObject } from './json-message.ts'
 
 export const sealedMark = '[sealed]'
@@ -19,6 +20,13 @@ export interface TakenApart {
 const secretKey =
   /(?:user[-_]?name|passw(?:or)?ds?|passphrase|pwd|secrets?|tokens?|credentials?|api[-_]?keys?|private[-_]?key|authorization)$/i
 const listenerCredentials = new Set(['username', 'password'])
+
+const fieldOf = byName(key => ({
+  isSecret: secretKey.test(key),
+  isListenerCredential: listenerCredentials.has(key.toLowerCase()),
+  /** As it stands in a pointer. */
+  escaped: key.replaceAll('~', '~0').replaceAll('/', '~1'),
+}))
 
 /** Takes the secrets out of a message, so that what is left may be stored and shown. */
 export function takeSecretsOut(message: JsonObject): TakenApart {
@@ -45,11 +53,11 @@ function withoutSecrets(value: object, pointer: string, secrets: Secrets): objec
 }
 
 function leftOf(key: string, item: unknown, pointer: string, secrets: Secrets): unknown {
-  const name = key.toLowerCase()
-  if (pointer === '' && listenerCredentials.has(name)) return sealedMark
-  const isSecret = item !== null && secretKey.test(key)
+  const field = fieldOf(key)
+  if (pointer === '' && field.isListenerCredential) return sealedMark
+  const isSecret = item !== null && field.isSecret
   if (!isSecret && !isContainer(item)) return item
-  const here = `${pointer}/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`
+  const here = `${pointer}/${field.escaped}`
   if (!isSecret) return withoutSecrets(item as object, here, secrets)
   secrets[here] = item
   return sealedMark

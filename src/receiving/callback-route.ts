@@ -2,13 +2,13 @@ import { performance } from 'node:perf_hooks'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import Type from 'typebox'
-import { v7 as uuidv7 } from 'uuid'
 import { type AddressList, isLoopback } from '../operating/address-list.ts'
 import { tellNowAndThen } from '../operating/answer-error.ts'
 import { errorReply, HttpError, refused } from '../operating/http-error.ts'
 import type { Metrics } from '../operating/metrics.ts'
 import { callbackServices } from '../thingspace/callback-services.ts'
 import { readJsonMessage } from '../thingspace/json-message.ts'
+import { nextCallbackId } from './callback-id.ts'
 import { logCallbacks } from './callback-log.ts'
 import { StoreBusy, StoreUnavailable } from './callback-writer.ts'
 import type { Authentic } from './incoming-callback.ts'
@@ -167,7 +167,7 @@ async function receive(options: CallbackRouteOptions, request: CallbackRequest):
   const authentic = listener === null ? mayGoWithout(options, request.ip) : isAuthentic(listener, json)
   if (!authentic) throw notAccepted()
   try {
-    return await options.take({ id: uuidv7(), accountName, serviceName, bytes, json })
+    return await options.take({ id: nextCallbackId(), accountName, serviceName, bytes, json })
   } catch (error) {
     if (error instanceof StoreBusy || error instanceof StoreUnavailable) {
       throw notNow()

@@ -1,4 +1,5 @@
-import { createCipheriv, createDecipheriv, createHash, createSecretKey, randomFillSync } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHash, createSecretKey } from 'node:crypto'
+import { randomBytesOf } from './random-bytes.ts'
 
 export interface Sealed {
   sealed: Buffer
@@ -24,7 +25,7 @@ const tagBytes = 16
 export function createSealer(current: Buffer, previous: readonly Buffer[] = []): Sealer {
   const keys = new Map([current, ...previous].map(key => [keyIdOf(key), createSecretKey(key)]))
   const sealingKey = createSecretKey(current)
-  const nextNonce = nonces()
+  const nextNonce = randomBytesOf(nonceBytes)
   const currentKeyId = keyIdOf(current)
   return {
     currentKeyId,
@@ -53,18 +54,4 @@ export function createSealer(current: Buffer, previous: readonly Buffer[] = []):
 /** Tells keys apart without telling anything of the key. */
 export function keyIdOf(key: Buffer): string {
   return createHash('sha256').update('seal key id\n').update(key).digest('hex').slice(0, 12)
-}
-
-/** Random nonces, drawn many at a time: asking the system for each alone costs more than sealing does. */
-function nonces(): () => Buffer {
-  const pool = Buffer.alloc(nonceBytes * 512)
-  let used = pool.length
-  return () => {
-    if (used === pool.length) {
-      randomFillSync(pool)
-      used = 0
-    }
-    used += nonceBytes
-    return Buffer.from(pool.subarray(used - nonceBytes, used))
-  }
 }

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import pg from 'pg'
-import { costsConnection, isLinkSilent } from './refusal.ts'
+import { costsConnection, crashOfAnother, isCutOff, isLinkSilent } from './refusal.ts'
 import { type BatchedAnswer, type BatchedStatement, StatementBatch } from './statement-batch.ts'
 import { statementName } from './statement-name.ts'
 
@@ -17,7 +17,15 @@ type QueryArguments = Parameters<Query>
  */
 export class MortalClient extends pg.Client {
   #onSilence = () => {}
+  #endsWithAnother = false
   #corked = false
+
+  constructor(config?: pg.ClientConfig) {
+    super(config)
+    this.on('notice', ({ code }) => {
+      if (code === crashOfAnother) this.#endsWithAnother = true
+    })
+  }
 
   override query: Query = ((...args: QueryArguments) => {
     this.#cork()
@@ -37,6 +45,7 @@ export class MortalClient extends pg.Client {
     return new Promise((resolve, reject) => {
       const told = (error: Error | null, answers: BatchedAnswer[]) => {
         if (error === null) return resolve(answers)
+        if (this.#endsWithAnother && isCutOff(error)) Object.assign(error, { code: crashOfAnother })
         this.#judge(error)
         reject(error)
       }

@@ -73,6 +73,17 @@ export function isLinkSilent(error: unknown): boolean {
   return error instanceof Error && error.message === 'Query read timeout'
 }
 
+/** True when the connection ended in the middle of the work and the server said nothing of why: as when it crashes. */
+export function isCutOff(error: unknown): boolean {
+  const problem = sqlState(error) === null ? driverProblem(error) : null
+  return problem !== null && cutOff.has(problem)
+}
+
+const cutOff = new Set(['Connection terminated', 'ECONNRESET', 'EPIPE'])
+
+/** What the server tells all others when the process of one connection has crashed: they end too, and are not at fault. */
+export const crashOfAnother = '57P02'
+
 /** Problems of the link that the driver tells by a constant message or by the operating system's code. */
 export function driverProblem(error: unknown): string | null {
   if (!(error instanceof Error)) return null

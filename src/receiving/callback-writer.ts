@@ -6,6 +6,7 @@ import type { PipelinedDatabase } from '../database/pipeline.ts'
 import { type Refusal, refusalOf, sqlState } from '../database/refusal.ts'
 import type { Tables } from '../database/tables.ts'
 import type { Tracing } from '../operating/tracing/tracing.ts'
+import { watchDeadlyCallbacks } from './deadly-callbacks.ts'
 import {
   type Authentic,
   type IncomingCallback,
@@ -77,7 +78,7 @@ const triesOfUnwell = 3
 /**
  * One writer for all connections: callbacks that arrive while a transaction is under way share the next one, so the
  * cost of a commit is divided by as many as wait. One that the database refuses is found by halving its batch, and
- * quarantined; its neighbours are stored. So is one that always makes the server fail.
+ * quarantined; its neighbours are stored. So is one that always makes the server fail, or crash.
  */
 export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptions): CallbackWriter {
   const {
@@ -92,6 +93,7 @@ export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptio
   /** Requests whose row a transaction of ours holds or waits for. */
   const busy = new Set<string>()
   const whenDrained: (() => void)[] = []
+  const deadly = watchDeadlyCallbacks()
   let inTransaction = 0
   let inHand = 0
   let setAside = 0
@@ -175,16 +177,21 @@ export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptio
 
   /**
    * The oldest that wait, without those of a request that is being written: a transaction would only wait for that
-   * row, and meanwhile as many more callbacks of a bulk activation come to share the next one.
+   * row, and meanwhile as many more callbacks of a bulk activation come to share the next one. One that may crash the
+   * server goes alone.
    */
   function takeBatch(): Waiting[] {
     const batch: Waiting[] = []
     const left: Waiting[] = []
+    let room = largestBatch
     for (const entry of waiting) {
       if (entry.givenUp) continue
       const free = entry.request === null || !busy.has(entry.request)
-      if (free && batch.length < largestBatch) batch.push(entry)
-      else left.push(entry)
+      const goesAlone = isSuspect(entry)
+      if (free && batch.length < (goesAlone ? 1 : room)) {
+        batch.push(entry)
+        if (goesAlone) room = 1
+      } else left.push(entry)
     }
     waiting.splice(0, waiting.length, ...left)
     return batch
@@ -205,6 +212,8 @@ export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptio
         const refusal = refusalOf(error)
         for (const { prepared } of wanted) if (prepared !== null) prepared.tried = true
         options.onRetry?.(refusal, error, wanted.length)
+        deadly.failed(fingerprintsOf(wanted), error)
+        if (wanted.length > 1 && wanted.some(isSuspect)) return writeEach(wanted)
         if (refusal === 'refused') return writeApart(wanted, error)
         if (refusal === 'unwell' && attempt >= triesOfUnwell) return writeApart(wanted, error, attempt)
         if (refusal === 'held') for (const entry of wanted) entry.suspect = true
@@ -214,11 +223,15 @@ export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptio
     }
   }
 
+  function isSuspect({ prepared }: Waiting): boolean {
+    return prepared !== null && deadly.isSuspect(prepared.fingerprint)
+  }
+
   async function writeOnce(batch: readonly Waiting[]): Promise<StoredCallback[]> {
     const known = keys()
     if (known === null) throw new StoreUnavailable('the database was not reached yet')
     const incoming = batch.map(entry => {
-      entry.prepared ??= prepareCallback(entry.message, known)
+      entry.prepared = survivable(entry.prepared ?? prepareCallback(entry.message, known), entry.message, known)
       return entry.prepared
     })
     const started = performance.now()
@@ -226,7 +239,17 @@ export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptio
     const messages = batch.map(({ message }) => message)
     const stored = await (tracing === null ? write() : tracing.transaction(messages, write))
     options.onCommit?.(incoming.length, (performance.now() - started) / 1_000)
+    deadly.committed(incoming.map(({ fingerprint }) => fingerprint))
     return stored
+  }
+
+  function survivable(prepared: IncomingCallback, message: Authentic, known: Keys): IncomingCallback {
+    if (prepared.reading.kind === 'unreadable' || !deadly.isDeadly(prepared.fingerprint)) return prepared
+    return quarantineCallback(message, 'ended the connection to the database each time it was written', known)
+  }
+
+  async function writeEach(batch: readonly Waiting[]): Promise<void> {
+    for (const entry of batch) await writeBatch([entry])
   }
 
   async function writeApart(batch: readonly Waiting[], error: unknown, tried = 0): Promise<void> {
@@ -302,6 +325,10 @@ function answer(batch: readonly Waiting[], stored: readonly StoredCallback[]): v
     if (callback === undefined) entry.reject(new StoreUnavailable('the callback was left without an answer'))
     else entry.resolve(callback)
   })
+}
+
+function fingerprintsOf(batch: readonly Waiting[]): string[] {
+  return batch.flatMap(({ prepared }) => prepared?.fingerprint ?? [])
 }
 
 function pause(ms: number): Promise<void> {

@@ -1,11 +1,14 @@
 import { rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import t from 'tap'
+import { MortalClient } from '../../src/database/mortal-client.ts'
+import { device, makeCallback } from '../fixtures/make-callback.ts'
+import { account } from '../fixtures/service.ts'
 import { checkLedger } from './check-ledger.ts'
 import { startLink } from './link.ts'
 import { request, type Sent, startLoad, untilTaken } from './load.ts'
 import { mountSmallDisk, startOwnPostgres } from './own-postgres.ts'
-import { isAlive, startInEarnest } from './stage.ts'
+import { isAlive, listener, startInEarnest, type Teardown } from './stage.ts'
 
 const workers = 12
 
@@ -82,8 +85,92 @@ t.test('whatever becomes of PostgreSQL, the same process goes on by itself', asy
     })
   }
 
+  await parent.test(
+    'a callback that crashes the server each time is found, and kept in a form that does not',
+    async t => {
+      await postgres.sql(`
+      create function stop_here() returns trigger language plpgsql as $$ begin perform pg_sleep(60); return new; end $$`)
+      await postgres.sql(`
+      create trigger crash before insert on callbacks for each row
+      when (new.body like '%deadly-request%') execute function stop_here()`)
+      const running = load()
+      const crashing = crashWhoSleeps()
+      const deadly = makeCallback({ requestId: 'deadly-request', ...device(900_000), ...listener })
+      const post = () => request('POST', `${server.url}/callbacks/${account}/CarrierService`, deadly)
+      let answer = await post()
+      await until(async () => {
+        if (answer?.status !== 200) answer = await post()
+        return answer?.status === 200
+      })
+      const crashes = await crashing.stop()
+      await untilTaken({ urls }, ledger)
+      await running.stop()
+      t.match(answer?.body, { verdict: 'quarantined' })
+      t.match(await postgres.sql("select reason from callbacks where verdict = 'quarantined'"), [
+        { reason: 'ended the connection to the database each time it was written' },
+      ])
+      t.ok(crashes >= 3 && crashes <= 5, `${crashes} crashes: twice among others, three times alone`)
+      t.match(await postgres.sql("select count(*)::int from callbacks where body like '%deadly-request%'"), [
+        { count: 0 },
+      ])
+      t.match(await request('POST', `${server.url}/callbacks/${account}/CarrierService`, deadly), {
+        status: 200,
+        body: { verdict: 'repeated' },
+      })
+      // The ledger does not know it.
+      await postgres.sql("delete from callbacks where verdict = 'quarantined'")
+    },
+  )
+
+  await parent.test('who loses the connection by the crash of another one is told so', async t => {
+    const [crashing, other] = await Promise.all([open(t), open(t)])
+    const [{ pid }] = (await crashing.query('select pg_backend_pid() as pid')).rows
+    const asleep = [{ text: 'select pg_sleep(60)', values: [] }]
+    const ends = Promise.allSettled([crashing.batch(asleep), other.batch(asleep)])
+    await until(
+      async () => (await postgres.sql("select from pg_stat_activity where wait_event = 'PgSleep'")).length === 2,
+    )
+    process.kill(pid, 'SIGKILL')
+    const codes = (await ends).map(end => (end.status === 'rejected' ? end.reason.code : 'none'))
+    t.strictSame(codes, [undefined, '57P02'])
+    await untilTaken({ urls }, ledger)
+  })
+
   t.ok(isAlive(server), 'the same process')
   t.match(await checkLedger(postgres.sql, [server], ledger), { lost: 0, doubled: 0 })
+
+  async function open(t: Teardown): Promise<MortalClient> {
+    const client = new MortalClient({ connectionString: postgres.url(), pipeline: true })
+    client.on('error', () => undefined)
+    await client.connect()
+    t.teardown(() => client.end().catch(() => undefined))
+    return client
+  }
+
+  /** Kills the server's process of every connection that sleeps: for all others that is a crash. */
+  function crashWhoSleeps(): { stop(): Promise<number> } {
+    let crashes = 0
+    let stopped = false
+    const asleep = "select pid from pg_stat_activity where wait_event = 'PgSleep'"
+    const work = async () => {
+      while (!stopped) {
+        const pids = await postgres.sql(asleep).catch(() => [])
+        for (const { pid } of pids) {
+          process.kill(pid, 'SIGKILL')
+          crashes += 1
+        }
+        await new Promise(resolve => setTimeout(resolve, 20))
+      }
+    }
+    const working = work()
+    return {
+      async stop() {
+        stopped = true
+        await working
+        return crashes
+      },
+    }
+  }
 
   async function readOnly(value: 'on' | 'off'): Promise<void> {
     await postgres.sql(`alter system set default_transaction_read_only = ${value}`)

@@ -1,5 +1,5 @@
 import net from 'node:net'
-import { account } from '../fixtures/service.ts'
+import { account } from '../fixtures/account.ts'
 import { type Teardown, token } from './stage.ts'
 
 export interface Crowd {

@@ -1,6 +1,6 @@
 import http from 'node:http'
+import { account } from '../fixtures/account.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
-import { account } from '../fixtures/service.ts'
 import { deviceSecret, listener, token } from './stage.ts'
 
 /** What the sender knows of one callback: `unknown` after a reset, a time-out or a 5xx. */

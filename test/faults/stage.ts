@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Test } from 'tap'
+import { account } from '../fixtures/account.ts'
 import { type ServerProcess, startServerProcess } from '../fixtures/server-process.ts'
-import { account } from '../fixtures/service.ts'
 
 /** A secret of a device, in every callback of the load: no line that the service prints may hold it. */
 export const deviceSecret = 'canary-of-the-load'

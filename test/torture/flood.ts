@@ -1,8 +1,8 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { listener } from '../faults/stage.ts'
+import { account } from '../fixtures/account.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
-import { account } from '../fixtures/service.ts'
 import { openPost, type Post } from './post.ts'
 import { quantile } from './scenario.ts'
 

@@ -1,8 +1,8 @@
 import { roll } from '../../src/simulator/random.ts'
 import { type HttpAnswer, pause, request } from '../faults/load.ts'
 import { listener } from '../faults/stage.ts'
+import { account } from '../fixtures/account.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
-import { account } from '../fixtures/service.ts'
 import { makePlace, type Scenario, times } from './scenario.ts'
 
 export const sameAtOnce: Scenario = {

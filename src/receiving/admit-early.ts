@@ -19,7 +19,9 @@ const busyAt = 200
 
 /**
  * Refuses at once what would wait in vain: it would be refused in the end, but late, and the work on it would be another
- * one's loss. How many may wait follows from how many were committed in the last second in which many waited.
+ * one's loss. How many may wait follows from how many were committed in the last second in which many waited. When
+ * hardly any waited at some moment of a second in which others were refused, there was room for those: twice as many are
+ * let in then. Otherwise a number that was learned in the worst second of a flood would keep itself up for ever.
  */
 export function admitEarly(
   writer: CallbackWriter,
@@ -28,19 +30,24 @@ export function admitEarly(
 ): AdmittingWriter {
   let under = 0
   let limit = atFirst
-  let window = { since: now(), committed: 0, fewest: 0 }
+  let window = { since: now(), committed: 0, fewest: 0, refused: false }
 
   function isFull(): boolean {
     const passed = now() - window.since
     if (passed >= windowMs) {
-      const perSecond = (window.committed * 1_000) / passed
-      if (window.fewest >= busyAt) limit = Math.min(most, Math.max(least, Math.round(perSecond * shareOfSecond)))
-      window = { since: now(), committed: 0, fewest: under }
+      limit = learned((window.committed * 1_000) / passed)
+      window = { since: now(), committed: 0, fewest: under, refused: false }
     }
-    if (!loop.isBehind()) return under >= limit
-    const full = under >= Math.min(limit, whenBehind)
-    if (full) loop.refused()
+    const behind = loop.isBehind()
+    const full = under >= (behind ? Math.min(limit, whenBehind) : limit)
+    if (full) window.refused = true
+    if (full && behind) loop.refused()
     return full
+  }
+
+  function learned(perSecond: number): number {
+    if (window.fewest >= busyAt) return Math.min(most, Math.max(least, Math.round(perSecond * shareOfSecond)))
+    return window.refused ? Math.min(most, limit * 2) : limit
   }
 
   return {

@@ -40,6 +40,46 @@ t.test('no more are let in than can be committed in time', async t => {
   await burst
 })
 
+t.test('a number that was learned in a bad second grows again when nearly none are left waiting', async t => {
+  const pending: (() => void)[] = []
+  let clock = 0
+  const slow: CallbackWriter = {
+    store: () =>
+      new Promise(resolve => pending.push(() => resolve({ callbackId: 'x', verdict: 'applied', unknownFields: [] }))),
+    depth: () => pending.length,
+    drained: async () => undefined,
+  }
+  const writer = admitEarly(slow, () => clock)
+  const fill = () => {
+    let count = 0
+    for (; !writer.isFull(); count += 1) void writer.store({} as Parameters<CallbackWriter['store']>[0])
+    return count
+  }
+  const commitAll = async () => {
+    for (const resolve of pending.splice(0)) resolve()
+    await new Promise(setImmediate)
+  }
+  const second = () => (clock += 1_000)
+
+  t.equal(fill(), 1_000)
+  second()
+  fill()
+  second()
+  fill()
+  await commitAll()
+  t.equal(fill(), 256, 'nothing was committed for a second in which 1,000 waited')
+  for (const next of [512, 1_024, 2_048]) {
+    await commitAll()
+    second()
+    t.equal(fill(), next, 'all were committed at once, and others refused before')
+  }
+  await commitAll()
+  second()
+  t.equal(writer.isFull(), false)
+  second()
+  t.equal(fill(), 4_096, 'one second in which some were refused, and one in which none were')
+})
+
 t.test('while the process itself is behind, no more than keep its transactions full', async t => {
   let behind = true
   let refused = 0

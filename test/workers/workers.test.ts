@@ -13,11 +13,15 @@ import { account, send, startTestService, type TestService } from '../fixtures/s
 
 const sealKey = Buffer.alloc(32, 7).toString('base64')
 
-function post(url: string, n: number) {
+/** Sent again after a 503, as the carrier does: a busy machine may be late. */
+async function post(url: string, n: number) {
   const body = makeCallback({ requestId: `request-${n}`, ...device(n) })
   // a connection of its own, which goes to whichever worker is next
-  const options = { body, headers: { connection: 'close' } }
-  return send(`${url}/callbacks/${account}/CarrierService`, 'POST', options)
+  const once = () =>
+    send(`${url}/callbacks/${account}/CarrierService`, 'POST', { body, headers: { connection: 'close' } })
+  let answer = await once()
+  for (let tries = 1; answer.status === 503 && tries < 6; tries += 1) answer = await once()
+  return answer
 }
 
 async function metric(url: string, name: string): Promise<number> {

@@ -97,6 +97,7 @@ function clientDriver(client: pg.PoolClient): Driver {
       if (!inTransaction && text !== 'begin' && text !== 'rollback')
         throw new TypeError('a statement came outside of its transaction')
       inTransaction = text !== 'commit' && text !== 'rollback'
+      // A rollback goes by itself: the client makes sure that it never fails.
       const { rows, command } = await (text === 'rollback'
         ? client.query(text)
         : execute({ text, values: parameters as Value[] }))

@@ -1,10 +1,5 @@
-import type { Kysely } from 'kysely'
-import { findHeld } from '../correlation/find-held.ts'
-import type { ProfileName } from '../correlation/load-profiles.ts'
-import type { RequestName } from '../correlation/lock-activations.ts'
 import type { PipelinedDatabase } from '../database/pipeline.ts'
 import { type Refusal, refusalOf, sqlState } from '../database/refusal.ts'
-import type { Tables } from '../database/tables.ts'
 import type { Tracing } from '../operating/tracing/tracing.ts'
 import { watchDeadlyCallbacks } from './deadly-callbacks.ts'
 import {
@@ -15,6 +10,7 @@ import {
   quarantineCallback,
 } from './incoming-callback.ts'
 import { type StoredCallback, storeCallbacks } from './store-callbacks.ts'
+import { findHeldCallbacks, fingerprintsOf, type Waiting } from './waiting-callback.ts'
 
 export interface CallbackWriter {
   /**
@@ -56,19 +52,6 @@ export interface WriterOptions {
   onCommit?: (callbacks: number, seconds: number) => void
   /** null: no traces are kept. */
   tracing?: Pick<Tracing, 'remember' | 'transaction'> | null
-}
-
-interface Waiting {
-  message: Authentic
-  prepared: IncomingCallback | null
-  /** Its account and request; null while it is not prepared, or names none. */
-  request: string | null
-  givenUp: boolean
-  answered: boolean
-  /** Its transaction waited too long for a lock: before the next try it is asked whether its rows are free. */
-  suspect: boolean
-  resolve: (stored: StoredCallback) => void
-  reject: (error: Error) => void
 }
 
 const heldPauseMs = 100
@@ -187,10 +170,10 @@ export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptio
     for (const entry of waiting) {
       if (entry.givenUp) continue
       const free = entry.request === null || !busy.has(entry.request)
-      const goesAlone = isSuspect(entry)
-      if (free && batch.length < (goesAlone ? 1 : room)) {
+      const alone = mustGoAlone(entry)
+      if (free && batch.length < (alone ? 1 : room)) {
         batch.push(entry)
-        if (goesAlone) room = 1
+        if (alone) room = 1
       } else left.push(entry)
     }
     waiting.splice(0, waiting.length, ...left)
@@ -213,7 +196,7 @@ export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptio
         for (const { prepared } of wanted) if (prepared !== null) prepared.tried = true
         options.onRetry?.(refusal, error, wanted.length)
         deadly.failed(fingerprintsOf(wanted), error)
-        if (wanted.length > 1 && wanted.some(isSuspect)) return writeEach(wanted)
+        if (wanted.length > 1 && wanted.some(mustGoAlone)) return writeEach(wanted)
         if (refusal === 'refused') return writeApart(wanted, error)
         if (refusal === 'unwell' && attempt >= triesOfUnwell) return writeApart(wanted, error, attempt)
         if (refusal === 'held') for (const entry of wanted) entry.suspect = true
@@ -223,7 +206,7 @@ export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptio
     }
   }
 
-  function isSuspect({ prepared }: Waiting): boolean {
+  function mustGoAlone({ prepared }: Waiting): boolean {
     return prepared !== null && deadly.isSuspect(prepared.fingerprint)
   }
 
@@ -299,36 +282,12 @@ export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptio
   }
 }
 
-/** Tells which callbacks need a row that another transaction holds. */
-async function findHeldCallbacks(db: Kysely<Tables>, batch: readonly Waiting[]): Promise<(entry: Waiting) => boolean> {
-  const requests = new Map(batch.map(entry => [entry, requestOf(entry)]))
-  const profiles = new Map(batch.map(entry => [entry, profilesOf(entry)]))
-  const held = await findHeld(db, [...requests.values()].flat(), [...profiles.values()].flat())
-  return entry => (requests.get(entry) ?? []).some(held.request) || (profiles.get(entry) ?? []).some(held.profile)
-}
-
-function requestOf({ message: { accountName }, prepared }: Waiting): RequestName[] {
-  const requestId = prepared?.reading.requestId
-  return requestId == null ? [] : [{ accountName, requestId }]
-}
-
-function profilesOf({ message: { accountName }, prepared }: Waiting): ProfileName[] {
-  if (prepared?.reading.kind !== 'reports') return []
-  return prepared.reading.reports.flatMap(({ identifiers: { iccid } }) =>
-    iccid === null ? [] : [{ accountName, iccid }],
-  )
-}
-
 function answer(batch: readonly Waiting[], stored: readonly StoredCallback[]): void {
   batch.forEach((entry, at) => {
     const callback = stored[at]
     if (callback === undefined) entry.reject(new StoreUnavailable('the callback was left without an answer'))
     else entry.resolve(callback)
   })
-}
-
-function fingerprintsOf(batch: readonly Waiting[]): string[] {
-  return batch.flatMap(({ prepared }) => prepared?.fingerprint ?? [])
 }
 
 function pause(ms: number): Promise<void> {

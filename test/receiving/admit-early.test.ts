@@ -2,15 +2,21 @@ import t from 'tap'
 import { admitEarly } from '../../src/receiving/admit-early.ts'
 import { type CallbackWriter, StoreBusy } from '../../src/receiving/callback-writer.ts'
 
-t.test('no more are let in than can be committed in time', async t => {
+/** Commits nothing until it is told to. */
+function slowWriter(): { slow: CallbackWriter; pending: (() => void)[] } {
   const pending: (() => void)[] = []
-  let clock = 0
   const slow: CallbackWriter = {
     store: () =>
       new Promise(resolve => pending.push(() => resolve({ callbackId: 'x', verdict: 'applied', unknownFields: [] }))),
     depth: () => pending.length,
     drained: async () => undefined,
   }
+  return { slow, pending }
+}
+
+t.test('no more are let in than can be committed in time', async t => {
+  const { slow, pending } = slowWriter()
+  let clock = 0
   const writer = admitEarly(slow, () => clock)
   const store = () => writer.store({} as Parameters<CallbackWriter['store']>[0])
   const come = (count: number) => Promise.all(Array.from({ length: count }, store))
@@ -41,14 +47,8 @@ t.test('no more are let in than can be committed in time', async t => {
 })
 
 t.test('a number that was learned in a bad second grows again when nearly none are left waiting', async t => {
-  const pending: (() => void)[] = []
+  const { slow, pending } = slowWriter()
   let clock = 0
-  const slow: CallbackWriter = {
-    store: () =>
-      new Promise(resolve => pending.push(() => resolve({ callbackId: 'x', verdict: 'applied', unknownFields: [] }))),
-    depth: () => pending.length,
-    drained: async () => undefined,
-  }
   const writer = admitEarly(slow, () => clock)
   const fill = () => {
     let count = 0

@@ -1,0 +1,48 @@
+import type { Kysely } from 'kysely'
+import { findHeld } from '../correlation/find-held.ts'
+import type { ProfileName } from '../correlation/load-profiles.ts'
+import type { RequestName } from '../correlation/lock-activations.ts'
+import type { Tables } from '../database/tables.ts'
+import type { Authentic, IncomingCallback } from './incoming-callback.ts'
+import type { StoredCallback } from './store-callbacks.ts'
+
+/** A callback whose sender waits for the answer. */
+export interface Waiting {
+  message: Authentic
+  prepared: IncomingCallback | null
+  /** Its account and request; null while it is not prepared, or names none. */
+  request: string | null
+  givenUp: boolean
+  answered: boolean
+  /** Its transaction waited too long for a lock: before the next try it is asked whether its rows are free. */
+  suspect: boolean
+  resolve: (stored: StoredCallback) => void
+  reject: (error: Error) => void
+}
+
+export function fingerprintsOf(batch: readonly Waiting[]): string[] {
+  return batch.flatMap(({ prepared }) => prepared?.fingerprint ?? [])
+}
+
+/** Tells which callbacks need a row that another transaction holds. */
+export async function findHeldCallbacks(
+  db: Kysely<Tables>,
+  batch: readonly Waiting[],
+): Promise<(entry: Waiting) => boolean> {
+  const requests = new Map(batch.map(entry => [entry, requestOf(entry)]))
+  const profiles = new Map(batch.map(entry => [entry, profilesOf(entry)]))
+  const held = await findHeld(db, [...requests.values()].flat(), [...profiles.values()].flat())
+  return entry => (requests.get(entry) ?? []).some(held.request) || (profiles.get(entry) ?? []).some(held.profile)
+}
+
+function requestOf({ message: { accountName }, prepared }: Waiting): RequestName[] {
+  const requestId = prepared?.reading.requestId
+  return requestId == null ? [] : [{ accountName, requestId }]
+}
+
+function profilesOf({ message: { accountName }, prepared }: Waiting): ProfileName[] {
+  if (prepared?.reading.kind !== 'reports') return []
+  return prepared.reading.reports.flatMap(({ identifiers: { iccid } }) =>
+    iccid === null ? [] : [{ accountName, iccid }],
+  )
+}

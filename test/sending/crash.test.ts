@@ -26,10 +26,11 @@ t.test('a process that dies before the answer leaves its intent, which is settle
     `update submissions set intended_at = now() - interval '6 minutes', sent_at = now() - interval '6 minutes'`,
   )
   const [{ name }] = await second.sql('select name from submissions')
+  // Looked for every 15 seconds, by who asks its queue every 5.
   await until(
     () => second.get(`/v1/activations/${name}`),
     ({ status }) => status === 200,
-    17_000,
+    40_000,
   )
   const again = () => second.call('POST', '/v1/activations', { body: requestFor(1), headers })
   t.match(await again(), { status: 202, body: { status: 'unknown', requestId: name } })

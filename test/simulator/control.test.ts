@@ -113,10 +113,8 @@ t.test('closing it breaks off what is under way, and stops what is still to come
   simulator.settings({ callbackAfterMs: 300 })
   await client.activate(five)
   const idle = simulator.idle()
-  const started = performance.now()
   await simulator.close()
   await idle
-  t.ok(performance.now() - started < 5000)
   await sleep(400)
   t.equal(received.length, 5)
   t.match(simulator.ledger(), Array(5).fill({ attempts: [{ outcome: 'unknown', status: null }] }))

@@ -2,7 +2,7 @@ import t from 'tap'
 import { openDatabase } from '../../src/database/pool.ts'
 import { deleteOld } from '../../src/retention/delete-old.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
-import { startTestService, type TestService } from '../fixtures/service.ts'
+import { startTestService, type TestService, takeTestService } from '../fixtures/service.ts'
 
 const day = 86_400_000
 const forever = { callbacks: null, history: null }
@@ -10,7 +10,7 @@ const forever = { callbacks: null, history: null }
 const byHand = { KEEP_CALLBACKS: 'forever', KEEP_HISTORY: 'forever' }
 
 t.test('callbacks go when they are old, but not the one that holds the login of a profile', async t => {
-  const service = await startTestService(t, byHand)
+  const service = await takeTestService(t, byHand)
   const say = (more: object) => service.callback(makeCallback({ requestId: 'known', ...device(1), ...more }))
   await service.record('known', [device(1)])
   await say({ state: 'PENDING' })
@@ -30,7 +30,7 @@ t.test('callbacks go when they are old, but not the one that holds the login of 
 })
 
 t.test('one whose login was replaced goes when the deleting begins anew', async t => {
-  const service = await startTestService(t, byHand)
+  const service = await takeTestService(t, byHand)
   await service.callback(makeCallback({ requestId: 'one', ...device(1) }))
   await age(service, 'callbacks', 'received_at', 500)
   t.equal(await run(service, { ...forever, callbacks: 400 * day }), 0)
@@ -41,7 +41,7 @@ t.test('one whose login was replaced goes when the deleting begins anew', async 
 })
 
 t.test('the history goes when it is old, but any time since then can be asked for', async t => {
-  const service = await startTestService(t, byHand)
+  const service = await takeTestService(t, byHand)
   const say = (state: string) => service.callback(makeCallback({ requestId: 'known', ...device(1), state }))
   for (const state of ['PENDING', 'SUSPEND', 'ACTIVE']) await say(state)
   await age(service, 'changes', 'at', 500)
@@ -56,7 +56,7 @@ t.test('the history goes when it is old, but any time since then can be asked fo
 })
 
 t.test('more than a batch goes in one run, and what somebody holds is left alone', async t => {
-  const service = await startTestService(t, byHand)
+  const service = await takeTestService(t, byHand)
   await service.callback({ requestId: 'held', note: 1 })
   await service.sql(`
     insert into callbacks (id, account_name, service_name, fingerprint, verdict, received_at, last_seen_at, body)

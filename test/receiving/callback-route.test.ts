@@ -23,7 +23,7 @@ t.test('a callback is answered with its id and verdict once it is committed', as
 })
 
 t.test('whoever is not the listener gets one and the same 403, and nothing is stored', async t => {
-  const service = await startTestService(t, listener)
+  const service = await takeTestService(t, listener)
   const cases: [string, unknown, { account?: string; service?: string }?][] = [
     ['no credentials', makeCallback()],
     ['a wrong password', makeCallback({ ...credentials, password: 'wrong' })],
@@ -51,7 +51,7 @@ t.test('whoever is not the listener gets one and the same 403, and nothing is st
 })
 
 t.test('current and previous credentials are taken, on every service of the listener', async t => {
-  const service = await startTestService(t, listener)
+  const service = await takeTestService(t, listener)
   for (const [at, password] of ['current-password', 'previous-password'].entries()) {
     for (const via of ['CarrierService', 'DeviceProfileService']) {
       const body = makeCallback({ ...credentials, password, requestId: `${via}-${at}` })

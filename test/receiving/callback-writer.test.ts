@@ -3,12 +3,13 @@ import net from 'node:net'
 import pg from 'pg'
 import t from 'tap'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
-import { account, startTestService } from '../fixtures/service.ts'
+import { account, startTestService, takeTestService } from '../fixtures/service.ts'
 
 t.test('one callback that the database refuses does not fail its neighbours', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const refused = device(13).iccid
   await service.sql(`alter table profiles add constraint refuse_one check (iccid <> '${refused}')`)
+  t.teardown(() => service.sql('alter table profiles drop constraint refuse_one'))
   const answers = await Promise.all(
     Array.from({ length: 60 }, (_, n) => service.callback(makeCallback({ requestId: `neighbour-${n}`, ...device(n) }))),
   )
@@ -22,10 +23,11 @@ t.test('one callback that the database refuses does not fail its neighbours', as
 })
 
 t.test('one callback that always makes the server fail does not fail its neighbours', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   await service.sql(`
     create function fail_one() returns trigger language plpgsql as
       $$ begin raise exception 'as if damaged' using errcode = 'XX000'; end $$`)
+  t.teardown(() => service.sql('drop function fail_one cascade'))
   await service.sql(`
     create trigger fail_one before insert on profiles for each row
     when (new.iccid = '${device(13).iccid}') execute function fail_one()`)
@@ -53,7 +55,7 @@ t.test('one callback that always makes the server fail does not fail its neighbo
 })
 
 t.test('a row that somebody holds delays its own callbacks only', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   await service.callback(makeCallback({ requestId: 'first', ...device(0) }))
   const holder = new pg.Client({ connectionString: service.databaseUrl })
   await holder.connect()
@@ -101,7 +103,7 @@ t.test('while the database is away callbacks get 503 with Retry-After, and 200 w
 })
 
 t.test('callbacks of one bulk activation that arrive together are all counted', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const devices = Array.from({ length: 300 }, (_, n) => device(n))
   await service.record('bulk', devices)
   const answers = await Promise.all(devices.map(ids => service.callback(makeCallback({ requestId: 'bulk', ...ids }))))
@@ -119,7 +121,7 @@ t.test('callbacks of one bulk activation that arrive together are all counted', 
 })
 
 t.test('callbacks that the network brings at once share a transaction from the first one on', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const { hostname, port, host } = new URL(service.url)
   const requests = Array.from({ length: 20 }, (_, n) => {
     const body = JSON.stringify(makeCallback({ requestId: `at-once-${n}`, ...device(n) }))

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { device, makeCallback, makeFault } from '../fixtures/make-callback.ts'
-import { account, startTestService, type TestService, takeTestService } from '../fixtures/service.ts'
+import { account, type TestService, takeTestService } from '../fixtures/service.ts'
 
 const requestId = 'd1f08526-5443-4054-9a29-4456490ea9f8'
 const activate = (service: TestService, n = 1) => service.record(requestId, [device(n)])
@@ -132,7 +132,7 @@ t.test('an activation lists its targets and its callbacks, those of other kinds 
 })
 
 t.test('what was quarantined is read back byte for byte, and reprocessed after a fix', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   await activate(service)
   const refuse = 'alter table profiles add constraint refuse_all check (false) not valid'
   await service.sql(refuse)

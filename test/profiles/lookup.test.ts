@@ -3,12 +3,12 @@ import t from 'tap'
 import { lookUpProfiles } from '../../src/profiles/find-profiles.ts'
 import { watchQueries } from '../fixtures/count-buffers.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
-import { account, startTestService } from '../fixtures/service.ts'
+import { account, startTestService, takeTestService } from '../fixtures/service.ts'
 
 const other = '0000999999-00001'
 
 t.test('a lookup tells the profiles that many ids name, and which name none', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const { eid, imei } = device(1)
   await service.callback(makeCallback({ requestId: 'one', ...device(1) }))
   await service.callback(makeCallback({ requestId: 'two', ...device(2), eid, imei }))

@@ -2,12 +2,12 @@ import t from 'tap'
 import { type Answer, createProfileLoader } from '../../src/profiles/profile-loader.ts'
 import { watchQueries } from '../fixtures/count-buffers.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
-import { account, startTestService, takeTestService } from '../fixtures/service.ts'
+import { account, takeTestService } from '../fixtures/service.ts'
 
 const other = '0000999999-00001'
 
 t.test('a flood of polls of single devices is a few queries, and each gets its own answer', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const devices = Array.from({ length: 20 }, (_, n) => device(n))
   await Promise.all(devices.map((ids, n) => service.callback(makeCallback({ requestId: `request-${n}`, ...ids }))))
   const { db, cost } = watchQueries(t, service.databaseUrl)
@@ -36,7 +36,7 @@ function iccidIn(answer: Answer | null): string | undefined {
 }
 
 t.test('what was answered is not read anew while it holds, and never answered when it does not', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const { iccid, eid } = device(1)
   const { db, cost } = watchQueries(t, service.databaseUrl)
   const loader = createProfileLoader(() => db)

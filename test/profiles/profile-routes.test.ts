@@ -1,6 +1,6 @@
 import t from 'tap'
 import { device, makeCallback, makeFault } from '../fixtures/make-callback.ts'
-import { account, startTestService, takeTestService } from '../fixtures/service.ts'
+import { account, takeTestService } from '../fixtures/service.ts'
 
 const requestId = 'd1f08526-5443-4054-9a29-4456490ea9f8'
 
@@ -198,11 +198,12 @@ t.test('accounts never see or touch each other', async t => {
 })
 
 t.test('a message that says what is known already is unchanged, and makes no version', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
+  const now = (await service.get('/v1/changes?after=now')).body.cursor
   await service.record(requestId, [device(1)])
   t.match(await service.callback(makeCallback({ requestId, ...device(1) })), { body: { verdict: 'applied' } })
   const again = { ...makeCallback({ requestId, ...device(1) }), newField: 2 }
   t.match(await service.callback(again), { body: { verdict: 'unchanged' } })
   t.match(await service.get(`/v1/profiles/${device(1).iccid}`), { body: { version: 1 } })
-  t.equal((await service.get(`/v1/changes?iccid=${device(1).iccid}`)).body.items.length, 2)
+  t.equal((await service.get(`/v1/changes?after=${now}&iccid=${device(1).iccid}`)).body.items.length, 2)
 })

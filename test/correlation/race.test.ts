@@ -1,13 +1,18 @@
 import t from 'tap'
+import { emptyDatabase } from '../fixtures/empty-database.ts'
 import { device, makeCallback, makeFault } from '../fixtures/make-callback.ts'
-import { type Answer, type Row, startTestService, type TestService } from '../fixtures/service.ts'
+import { type Answer, type Row, startTestService } from '../fixtures/service.ts'
 
 const pairs = Number(process.env.RACE_PAIRS ?? 100)
 const rounds = Number(process.env.RACE_ROUNDS ?? 1)
 t.setTimeout(120_000 + 40 * pairs + 4_000 * rounds)
 
+const one = await startTestService(t)
+const other = await startTestService(t, { DATABASE_URL: one.databaseUrl })
+const { sql } = one
+t.beforeEach(() => emptyDatabase(sql))
+
 t.test('activations and callbacks that race each other through two replicas never miss', async t => {
-  const [one, other, sql] = await startReplicas(t)
   await inParallel(pairs, 60, async n => {
     const requestId = `race-${n}`
     const record = () => untilTaken(() => (n % 2 === 0 ? one : other).record(requestId, [device(n)]))
@@ -44,7 +49,6 @@ t.test('activations and callbacks that race each other through two replicas neve
 })
 
 t.test('the same callback 200 times at once through two replicas has one effect', async t => {
-  const [one, other, sql] = await startReplicas(t)
   for (let round = 0; round < rounds; round += 1) {
     const requestId = `storm-${round}`
     const ids = device(round)
@@ -84,7 +88,6 @@ t.test('the same callback 200 times at once through two replicas has one effect'
 })
 
 t.test('replicas that hear of one new profile at once, from different activations, lose nothing', async t => {
-  const [one, other, sql] = await startReplicas(t)
   const activations = [0, 1, 2, 3, 4, 5]
   for (let round = 0; round < 5 * rounds; round += 1) {
     const ids = device(round)
@@ -128,14 +131,6 @@ function planAfter(history: Row[]): string {
     if (from?.servicePlan !== undefined && from.servicePlan !== plan) return `a gap after ${plan}`
     return to.servicePlan ?? plan
   }, null)
-}
-
-type Sql = TestService['sql']
-
-async function startReplicas(t: Parameters<typeof startTestService>[0]): Promise<[TestService, TestService, Sql]> {
-  const one = await startTestService(t)
-  const other = await startTestService(t, { DATABASE_URL: one.databaseUrl })
-  return [one, other, one.sql]
 }
 
 /** As the carrier does: 503 means again. Anything else that is not 2xx is a failure. */

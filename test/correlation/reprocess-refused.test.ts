@@ -1,9 +1,9 @@
 import t from 'tap'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
-import { startTestService } from '../fixtures/service.ts'
+import { takeTestService } from '../fixtures/service.ts'
 
 t.test('a callback that still can not be applied stays as it is, and stops no other', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const requestId = 'half-mended'
   await service.sql("alter table profiles add constraint refuse check (state not in ('BAD', 'WORSE')) not valid")
   for (const [n, state] of ['WORSE', 'BAD', 'WORSE'].entries()) {
@@ -12,6 +12,7 @@ t.test('a callback that still can not be applied stays as it is, and stops no ot
   }
   await service.sql('alter table profiles drop constraint refuse')
   await service.sql("alter table profiles add constraint refuse check (state <> 'WORSE') not valid")
+  t.teardown(() => service.sql('alter table profiles drop constraint refuse'))
   t.match(await service.call('POST', '/v1/callbacks/reprocess', { body: { verdict: 'quarantined' } }), {
     status: 200,
     body: { matched: 3, reprocessed: 3, verdicts: { quarantined: 2, unmatched: 1 } },

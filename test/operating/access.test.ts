@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import http from 'node:http'
 import t from 'tap'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
-import { account, startTestService, takeTestService } from '../fixtures/service.ts'
+import { account, takeTestService } from '../fixtures/service.ts'
 
 const other = '0000999999-00001'
 const digest = (secret: string) => createHash('sha256').update(secret).digest('hex')
@@ -20,7 +20,7 @@ const env = {
 const bearer = (secret: string) => ({ authorization: `Bearer ${secret}` })
 
 t.test('every route under /v1 asks for a token', async t => {
-  const service = await startTestService(t, env)
+  const service = await takeTestService(t, env)
   const { body } = await service.get('/openapi.json')
   const routes = Object.entries(body.paths as Record<string, Record<string, unknown>>).flatMap(([path, methods]) =>
     Object.keys(methods).map(method => ({ method: method.toUpperCase(), path: path.replace(/\{\w+\}/g, 'eid-123') })),
@@ -41,7 +41,7 @@ t.test('every route under /v1 asks for a token', async t => {
 })
 
 t.test('a token sees only its accounts: a foreign id and an unknown id answer alike', async t => {
-  const service = await startTestService(t, env)
+  const service = await takeTestService(t, env)
   const devices = [{ deviceIds: [{ kind: 'iccid', id: device(1).iccid }] }]
   const put = (secret: string, accountName: string) =>
     service.call('PUT', '/v1/activations/request-1', { headers: bearer(secret), body: { accountName, devices } })

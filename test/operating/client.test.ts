@@ -9,13 +9,13 @@ import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { generateClient } from '../fixtures/generate-client.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
-import { account, startTestService, type TestService } from '../fixtures/service.ts'
+import { account, startTestService, type TestService, takeTestService } from '../fixtures/service.ts'
 
 const root = path.join(import.meta.dirname, '..', '..')
 const bearer = { authorization: 'Bearer secret' }
 
 async function start(t: Test) {
-  const taker = await startTestService(t)
+  const taker = await takeTestService(t)
   const digest = createHash('sha256').update('secret').digest('hex')
   const service = await startTestService(t, {
     DATABASE_URL: taker.databaseUrl,
@@ -52,8 +52,7 @@ async function typeErrors(folder: string): Promise<string[]> {
 }
 
 t.test('a client generated from the document knows routes, parameters and answers by their types', async t => {
-  const { service } = await start(t)
-  const folder = await consumer(t, service)
+  const folder = await consumer(t, await takeTestService(t))
   await writeFile(
     path.join(folder, 'wrong.ts'),
     `import createClient from 'openapi-fetch'

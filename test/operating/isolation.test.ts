@@ -41,7 +41,7 @@ interface Operation {
   hasTag: boolean
 }
 
-async function start(t: Test) {
+async function start() {
   // Without tokens of its own it takes the callbacks of any account.
   const taker = await startTestService(t)
   for (const who of [my, their]) {
@@ -155,9 +155,9 @@ function plain({ status, body }: Answer, who: Names): string {
   return values.reduce((text, value) => text.replaceAll(value, '...'), JSON.stringify([status, body]))
 }
 
+const { taker, service, operations, paths } = await start()
+
 t.test('the document names every route there is', async t => {
-  const service = await startTestService(t)
-  const { paths } = (await service.get('/openapi.json')).body
   const documented = Object.entries(paths as Row).flatMap(([path, methods]) =>
     Object.keys(methods as Row).map(method => `${method.toUpperCase()} ${path}`),
   )
@@ -176,7 +176,6 @@ t.test('the document names every route there is', async t => {
 })
 
 t.test('what is foreign is answered as what is unknown, by every route, method and filter', async t => {
-  const { service, operations } = await start(t)
   t.ok(operations.length >= 17)
   for (const operation of operations) {
     if (operation.path.endsWith('/stream')) continue
@@ -207,7 +206,6 @@ t.test('what is foreign is answered as what is unknown, by every route, method a
 })
 
 t.test('neither a tag nor a cursor of another token opens anything', async t => {
-  const { service, operations } = await start(t)
   let [tags, cursors] = [0, 0]
   for (const operation of operations.filter(({ hasTag }) => hasTag)) {
     const url = questions(operation, their)[0]?.url ?? ''
@@ -236,7 +234,6 @@ t.test('neither a tag nor a cursor of another token opens anything', async t => 
 })
 
 t.test('the feed tells each its own: polled from memory and from the database, waited for, and streamed', async t => {
-  const { taker, service } = await start(t)
   const accountsIn = (changes: Row[]) => [...new Set(changes.map(({ accountName }) => accountName))]
   const all = (await service.get('/v1/changes', mine)).body
   t.strictSame(accountsIn(all.items), [my.accountName], 'from the database: it was there before this process')

@@ -1,9 +1,9 @@
 import t from 'tap'
 import Schema from 'typebox/schema'
-import { startTestService } from '../fixtures/service.ts'
+import { takeTestService } from '../fixtures/service.ts'
 
 t.test('/openapi.json is OpenAPI 3.1 of every route, and /docs is a page that shows it', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const { status, body } = await service.get('/openapi.json')
   t.equal(status, 200)
   t.match(body.openapi, /^3\.1\./)
@@ -48,7 +48,7 @@ t.test('/openapi.json is OpenAPI 3.1 of every route, and /docs is a page that sh
 type Json = any
 
 t.test('the document tells every answer, header and name that a client needs', async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const { body: document } = await service.get('/openapi.json')
   const named = (reference: string): Json =>
     reference

@@ -8,7 +8,7 @@ import { findReader, makeReader } from '../../src/database/reader.ts'
 import { openReading } from '../../src/database/seen-by.ts'
 import { createEmptyDatabase } from '../fixtures/database.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
-import { startTestService } from '../fixtures/service.ts'
+import { startTestService, takeTestService } from '../fixtures/service.ts'
 
 const [one, other] = ['0000123456-00001', '0000999999-00001']
 const limits = {
@@ -33,7 +33,7 @@ function read(t: Test, url: string, reader: string | null, connections = 2) {
 
 /** Two accounts that both have something of everything. */
 async function fill(t: Test): Promise<string> {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   for (const [at, account] of [one, other].entries()) {
     const requestId = `request-${at}`
     await service.record(requestId, [device(at)], { accountName: account })

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Browser } from 'playwright-core'
 import t from 'tap'
 import { device, makeCallback, makeFault } from '../fixtures/make-callback.ts'
-import { startTestService, type TestService } from '../fixtures/service.ts'
+import { startTestService, type TestService, takeTestService } from '../fixtures/service.ts'
 import { browserPath, openBrowser, visit } from './browser.ts'
 
 const reason = 'no Chromium on this machine: install it, or name one in CHROMIUM'
@@ -11,7 +11,7 @@ const reader = 'the-token-of-a-reader'
 const digest = (text: string) => createHash('sha256').update(text).digest('hex')
 
 t.test('in try-out mode', { skip: browserPath === null && reason }, async t => {
-  const service = await startTestService(t)
+  const service = await takeTestService(t)
   const browser = await openBrowser()
 
   await t.test('an empty service says so, without a sign-in and without a complaint', async t => {

@@ -42,12 +42,13 @@ const postgres = await startEmbeddedPostgres({ dataDir, log: () => undefined })
 const contestants: Contestant[] = []
 try {
   const bare = await startContestant('bare Fastify', 'bare-server.ts')
+  const reading = await startContestant('the same parsing and schema, nothing stored', 'reading-server.ts')
   const service = await startService(postgres.url)
   const plain = await startContestant('one transaction per callback', 'plain-server.ts', { DATABASE_URL: postgres.url })
-  contestants.push(bare, service, plain)
+  contestants.push(bare, reading, service, plain)
   for (const contestant of contestants) await sendCallbacks(contestant, { connections: 16, run: 'warm-up', seconds: 2 })
 
-  const acknowledged = await measureAcknowledging([bare, service, plain])
+  const acknowledged = await measureAcknowledging([bare, reading, service, plain])
   const report: Report = {
     machine: machine(),
     ...turns,

@@ -54,8 +54,9 @@ export function openPool(options: DatabaseOptions): pg.Pool {
     pipeline: true,
     // Every statement here finds its rows by key. Without statistics yet, or with old ones, the planner would sometimes
     // rather read whole tables: costs must not depend on how much is stored.
-    // And a commit means a commit, whatever the database or the role says.
-    options: `-c synchronous_commit=on -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off ${plansOnce}${endsDeadSessions}`,
+    // And a commit means a commit, whatever the database or the role says; each statement sees what was committed before
+    // it, which the locks here are for; and times come in the form that the driver reads.
+    options: `-c synchronous_commit=on ${readCommitted} -c datestyle=iso -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off ${plansOnce}${endsDeadSessions}`,
     Client: clientOf(hosts),
     ...(hosts.mustWrite ? ofSeveralHosts : {}),
   })
@@ -68,6 +69,9 @@ export function openPool(options: DatabaseOptions): pg.Pool {
   if (hosts.mustWrite) hosts.whenLeft(cutIdle)
   return pool
 }
+
+/** libpq's way to write a space. */
+const readCommitted = String.raw`-c default_transaction_isolation=read\ committed`
 
 /**
  * A session whose client is gone without a word is ended by the server too, within half a minute: it would count against

@@ -1,0 +1,40 @@
+import pg from 'pg'
+import t from 'tap'
+import { createTestDatabase } from '../fixtures/database.ts'
+import { device, makeCallback } from '../fixtures/make-callback.ts'
+import { startTestService } from '../fixtures/service.ts'
+
+/** What whoever runs the database may have set for all who use it. */
+const settings = {
+  datestyle: "'German, DMY'",
+  default_transaction_isolation: "'repeatable read'",
+  bytea_output: "'escape'",
+  timezone: "'Asia/Kolkata'",
+}
+
+t.test('whatever the database is set to, callbacks are stored, and a pair that races never misses', async t => {
+  const DATABASE_URL = await createTestDatabase(t)
+  const admin = new pg.Client({ connectionString: DATABASE_URL })
+  await admin.connect()
+  for (const [name, value] of Object.entries(settings)) {
+    await admin.query(`alter database ${new URL(DATABASE_URL).pathname.slice(1)} set ${name} = ${value}`)
+  }
+  await admin.end()
+  const service = await startTestService(t, { DATABASE_URL })
+  t.match(await service.sql("select current_setting('default_transaction_isolation') as is"), [
+    { is: 'repeatable read' },
+  ])
+  for (let n = 0; n < 40; n += 1) {
+    const requestId = `pair-${n}`
+    // Its row is there, and not recorded: what comes now does not change that row, and nothing else tells of it.
+    await service.callback(makeCallback({ requestId, ...device(1_000 + n) }))
+    const [callback] = await Promise.all([
+      service.callback(makeCallback({ requestId, ...device(n) })),
+      new Promise(resolve => setTimeout(resolve, n % 6)).then(() => service.record(requestId, [device(n)])),
+    ])
+    t.equal(callback.status, 200)
+    t.match((await service.get(`/v1/activations/${requestId}`)).body, { status: 'succeeded' }, requestId)
+  }
+  const { changedAt } = (await service.get(`/v1/profiles/${device(1).iccid}`)).body
+  t.ok(Math.abs(Date.now() - Date.parse(changedAt)) < 3_600_000, `${changedAt} is now`)
+})

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import pg from 'pg'
-import { costsConnection, crashOfAnother, isCutOff, isLinkSilent } from './refusal.ts'
+import { costsConnection, endedByServer, isCutOff, isLinkSilent, isStalePlan } from './refusal.ts'
 import { type BatchedAnswer, type BatchedStatement, StatementBatch } from './statement-batch.ts'
 import { statementName } from './statement-name.ts'
 
@@ -9,7 +9,7 @@ type QueryArguments = Parameters<Query>
 
 /**
  * A client that dies with an error after which its connection is good for nothing: a time-out of the link, a server
- * that became read-only, that shuts down, that has no resources left. Otherwise the connection is given back as healthy,
+ * that became read-only, that shuts down, that has no resources left, a plan that no longer fits. Otherwise the connection is given back as healthy,
  * and every later query on it fails too (node-postgres #3399).
  *
  * Its rollback never fails: a connection that ends takes its transaction with it, and a rollback that failed would
@@ -17,13 +17,14 @@ type QueryArguments = Parameters<Query>
  */
 export class MortalClient extends pg.Client {
   #onSilence = () => {}
-  #endsWithAnother = false
+  /** Why the server ends it, when it said so. */
+  #end: string | null = null
   #corked = false
 
   constructor(config?: pg.ClientConfig) {
     super(config)
     this.on('notice', ({ code }) => {
-      if (code === crashOfAnother) this.#endsWithAnother = true
+      if (code !== undefined && endedByServer.has(code)) this.#end = code
     })
   }
 
@@ -34,6 +35,7 @@ export class MortalClient extends pg.Client {
     const isRollback = (args as unknown[])[0] === 'rollback'
     return answer.catch(error => {
       this.#judge(error)
+      if (isStalePlan(error)) this.#die()
       if (!isRollback) throw error
       this.#die()
       return { command: 'ROLLBACK', rowCount: null, rows: [] }
@@ -45,7 +47,7 @@ export class MortalClient extends pg.Client {
     return new Promise((resolve, reject) => {
       const told = (error: Error | null, answers: BatchedAnswer[]) => {
         if (error === null) return resolve(answers)
-        if (this.#endsWithAnother && isCutOff(error)) Object.assign(error, { code: crashOfAnother })
+        if (this.#end !== null && isCutOff(error)) Object.assign(error, { code: this.#end })
         this.#judge(error)
         reject(error)
       }

@@ -42,7 +42,7 @@ export function openPipelinedDatabase(options: DatabaseOptions): PipelinedDataba
 }
 
 async function runTransaction<T>(pool: pg.Pool, work: (db: Kysely<Tables>) => Promise<Written<T>>): Promise<T> {
-  const client = await pool.connect()
+  const client = await pool.connect().catch(notConnected)
   const db = await onClient(client)
   let broken: Error | undefined
   try {
@@ -59,6 +59,11 @@ async function runTransaction<T>(pool: pg.Pool, work: (db: Kysely<Tables>) => Pr
   } finally {
     client.release(broken)
   }
+}
+
+/** A connection that could not be made ended no work: it must not look as if the server had crashed over it. */
+function notConnected(cause: unknown): never {
+  throw Object.assign(new Error('no connection to the database', { cause }), { code: '08001' })
 }
 
 const begin = sql`begin`

@@ -53,7 +53,7 @@ const away = /^(08|25|28|3D|53|55|57|58|XX)/
 /** True when an error tells that the database is away or overloaded, and not that the request is at fault. */
 export function isDatabaseAway(error: unknown): boolean {
   const code = sqlState(error)
-  if (code !== null) return away.test(code) || tryAgain.has(code) || held.has(code)
+  if (code !== null) return away.test(code) || tryAgain.has(code) || held.has(code) || isStalePlan(error)
   return driverProblem(error) !== null
 }
 
@@ -81,8 +81,19 @@ export function isCutOff(error: unknown): boolean {
 
 const cutOff = new Set(['Connection terminated', 'ECONNRESET', 'EPIPE'])
 
-/** What the server tells all others when the process of one connection has crashed: they end too, and are not at fault. */
-export const crashOfAnother = '57P02'
+/**
+ * What the server tells before it ends a connection that is not at fault: it stops at once, or the process of another
+ * connection has crashed.
+ */
+export const endedByServer = new Set(['57P01', '57P02'])
+
+/**
+ * True when a statement that was planned before brings other columns now, since a newer version has changed a table. The
+ * driver would use the old plan for as long as the connection lives.
+ */
+export function isStalePlan(error: unknown): boolean {
+  return sqlState(error) === '0A000' && (error as { routine?: unknown }).routine === 'RevalidateCachedQuery'
+}
 
 /** Problems of the link that the driver tells by a constant message or by the operating system's code. */
 export function driverProblem(error: unknown): string | null {

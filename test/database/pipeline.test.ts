@@ -1,6 +1,9 @@
+import { once } from 'node:events'
+import net from 'node:net'
 import { sql } from 'kysely'
 import t from 'tap'
 import { openPipelinedDatabase } from '../../src/database/pipeline.ts'
+import { isCutOff, refusalOf, sqlState } from '../../src/database/refusal.ts'
 import { together } from '../../src/database/together.ts'
 import { createEmptyDatabase } from '../fixtures/database.ts'
 
@@ -35,6 +38,23 @@ t.test('what is sent without waiting is one transaction, committed before the an
     [1, 2, 3],
   )
   t.equal(new Set(rows.map(({ xact }) => xact)).size, 1)
+})
+
+t.test('a connection that could not be made is no transaction that was cut off', async t => {
+  for (const answer of [(socket: net.Socket) => socket.destroy(), () => undefined]) {
+    const proxy = net.createServer(socket => answer(socket.on('error', () => undefined)))
+    await once(proxy.listen(0, '127.0.0.1'), 'listening')
+    const { port } = proxy.address() as net.AddressInfo
+    const behind = openPipelinedDatabase({
+      ...options,
+      url: `postgres://a:b@127.0.0.1:${port}/c`,
+      connectionTimeoutMs: 300,
+    })
+    const error = await behind.transaction(async () => t.fail('it must not begin') as never).catch(error => error)
+    t.match([refusalOf(error), isCutOff(error), sqlState(error)], ['unavailable', false, '08001'])
+    await behind.destroy()
+    proxy.close()
+  }
 })
 
 t.test('the first transaction of a connection is begun before its statements and committed after them', async t => {

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { openPool } from '../../src/database/pool.ts'
+import { isDatabaseAway } from '../../src/database/refusal.ts'
 import { createEmptyDatabase } from '../fixtures/database.ts'
 
 t.test('a commit waits for the disk, whatever the database says, and the server ends sessions of the dead', async t => {
@@ -26,6 +27,26 @@ t.test('a statement with parameters is answered whether it is asked with a promi
   for (const n of [1, 2]) {
     t.strictSame((await pool.query('select $1::int as n', [n])).rows, [{ n }])
   }
+})
+
+t.test('a statement goes on when a newer version has added a column, after one that is asked again', async t => {
+  const pool = open(await createEmptyDatabase(t))
+  t.teardown(() => pool.end())
+  await pool.query('create table grown as select 1 as a')
+  // As Kysely does: it gives a connection back whatever came of its query.
+  const ask = async () => {
+    const client = await pool.connect()
+    return client.query('select * from grown where a = $1', [1]).finally(() => client.release())
+  }
+  t.strictSame((await ask()).rows, [{ a: 1 }])
+  await pool.query('alter table grown add column b integer default 2')
+  const stale = await ask().catch(error => error)
+  t.match(stale, { code: '0A000' })
+  t.ok(isDatabaseAway(stale), 'the one who asked is told to ask again')
+  t.strictSame((await ask()).rows, [{ a: 1, b: 2 }])
+  const unsupported = await pool.query('select count(*) from grown for update').catch(error => error)
+  t.match(unsupported, { code: '0A000' })
+  t.notOk(isDatabaseAway(unsupported), 'that is a fault of ours')
 })
 
 function open(url: string) {

@@ -137,6 +137,19 @@ t.test('whatever becomes of PostgreSQL, the same process goes on by itself', asy
     await untilTaken({ urls }, ledger)
   })
 
+  await parent.test('so is who loses it because the server stops at once', async t => {
+    const client = await open(t)
+    const end = client.batch([{ text: 'select pg_sleep(60)', values: [] }]).catch(error => error)
+    await until(
+      async () => (await postgres.sql("select from pg_stat_activity where wait_event = 'PgSleep'")).length === 1,
+    )
+    await postgres.stop('immediate')
+    t.match(await end, { code: '57P01' })
+    await postgres.start()
+    link.leadTo(postgres.url())
+    await untilTaken({ urls }, ledger)
+  })
+
   t.ok(isAlive(server), 'the same process')
   t.match(await checkLedger(postgres.sql, [server], ledger), { lost: 0, doubled: 0 })
 

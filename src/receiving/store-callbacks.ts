@@ -154,9 +154,13 @@ function repeatsOf(
   })
 }
 
-/** Where the stored one is one of these, their last try was committed though its answer got lost: they are counted. */
+/**
+ * Where the stored one is one of these, it was committed though the answer to that got lost: it is counted, and so are
+ * those that were tried with it. It may come from the spool, and then does not know that it was tried.
+ */
 function notCounted(id: string, deliveries: readonly IncomingCallback[]): readonly IncomingCallback[] {
-  return deliveries.some(delivery => delivery.id === id) ? deliveries.filter(({ tried }) => tried !== true) : deliveries
+  if (!deliveries.some(delivery => delivery.id === id)) return deliveries
+  return deliveries.filter(delivery => delivery.id !== id && delivery.tried !== true)
 }
 
 function countDeliveries(deliveries: readonly IncomingCallback[]) {

@@ -19,7 +19,8 @@ export type Refusal =
   | 'refused'
 
 const ourFaults = [TypeError, RangeError, ReferenceError, SyntaxError, AssertionError]
-const tryAgain = new Set(['40001', '40P01', '23505'])
+export const uniqueViolation = '23505'
+const tryAgain = new Set(['40001', '40P01', uniqueViolation])
 const held = new Set(['55P03', '57014'])
 /** An internal error, damaged data, a file that can't be read. */
 const unwell = /^(XX|58)/

@@ -1,5 +1,6 @@
 import { type BusyLoop, watchLoop } from './busy-loop.ts'
-import { type CallbackWriter, StoreBusy } from './callback-writer.ts'
+import type { CallbackWriter } from './callback-writer.ts'
+import { StoreBusy } from './store-errors.ts'
 
 export interface AdmittingWriter extends CallbackWriter {
   /** Whether one that comes now would wait in vain. */

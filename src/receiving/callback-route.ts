@@ -10,11 +10,11 @@ import { callbackServices } from '../thingspace/callback-services.ts'
 import { readJsonMessage } from '../thingspace/json-message.ts'
 import { nextCallbackId } from './callback-id.ts'
 import { logCallbacks } from './callback-log.ts'
-import { StoreBusy, StoreUnavailable } from './callback-writer.ts'
 import type { Authentic } from './incoming-callback.ts'
 import { isAuthentic, type ListenerCredentials } from './listener-credentials.ts'
 import { refuseEarly } from './refuse-early.ts'
 import type { StoredCallback } from './store-callbacks.ts'
+import { StoreBusy, StoreUnavailable } from './store-errors.ts'
 import type { Spooled } from './store-or-spool.ts'
 
 export interface CallbackRouteOptions {

@@ -1,5 +1,5 @@
 import type { PipelinedDatabase } from '../database/pipeline.ts'
-import { type Refusal, refusalOf, sqlState } from '../database/refusal.ts'
+import { type Refusal, refusalOf, sqlState, uniqueViolation } from '../database/refusal.ts'
 import type { Tracing } from '../operating/tracing/tracing.ts'
 import { watchDeadlyCallbacks } from './deadly-callbacks.ts'
 import {
@@ -10,7 +10,9 @@ import {
   quarantineCallback,
 } from './incoming-callback.ts'
 import { type StoredCallback, storeCallbacks } from './store-callbacks.ts'
-import { findHeldCallbacks, fingerprintsOf, type Waiting } from './waiting-callback.ts'
+import { StoreBusy, StoreRefused, StoreUnavailable } from './store-errors.ts'
+import { takesBytesOf } from './takes-bytes.ts'
+import { findHeldCallbacks, fingerprintsOf, type Waiting, waitFor } from './waiting-callback.ts'
 
 export interface CallbackWriter {
   /**
@@ -22,19 +24,6 @@ export interface CallbackWriter {
   depth(): number
   /** Resolves when nothing waits any more. */
   drained(): Promise<void>
-}
-
-export class StoreBusy extends Error {
-  override name = 'StoreBusy'
-}
-
-export class StoreUnavailable extends Error {
-  override name = 'StoreUnavailable'
-}
-
-/** The database is there, and would not take this callback, not even as unreadable: no other one is concerned. */
-export class StoreRefused extends StoreUnavailable {
-  override name = 'StoreRefused'
 }
 
 export interface WriterOptions {
@@ -57,6 +46,8 @@ export interface WriterOptions {
 const heldPauseMs = 100
 /** After so many tries a server that met a fault of its own may have met it in one of these callbacks. */
 const triesOfUnwell = 3
+/** A key that another transaction was faster with is seen by the next try: after so many it is no race. */
+const triesOfConflict = 5
 
 /**
  * One writer for all connections: callbacks that arrive while a transaction is under way share the next one, so the
@@ -86,30 +77,7 @@ export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptio
     tracing?.remember(message)
     if (waiting.length >= longestQueue) return Promise.reject(new StoreBusy('too many callbacks wait to be stored'))
     return new Promise((resolve, reject) => {
-      const entry: Waiting = {
-        message,
-        prepared: null,
-        request: null,
-        givenUp: false,
-        answered: false,
-        suspect: false,
-        resolve,
-        reject,
-      }
-      const timer = setTimeout(() => {
-        entry.givenUp = true
-        reject(new StoreUnavailable('the callback was not committed in time'))
-      }, patienceMs)
-      entry.resolve = stored => {
-        entry.answered = true
-        clearTimeout(timer)
-        resolve(stored)
-      }
-      entry.reject = error => {
-        entry.answered = true
-        clearTimeout(timer)
-        reject(error)
-      }
+      const entry = waitFor(message, patienceMs, resolve, reject)
       prepare(entry)
       waiting.push(entry)
       // All that wait before it are held up by what is busy, or they would have been taken.
@@ -148,7 +116,10 @@ export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptio
       inHand += batch.length
       const requests = new Set(batch.flatMap(({ request }) => request ?? []))
       for (const request of requests) busy.add(request)
-      void writeBatch(batch).finally(() => {
+      const writing = writeBatch(batch).catch(cause => {
+        for (const entry of batch) entry.reject(new StoreUnavailable('the callback met a fault of ours', { cause }))
+      })
+      void writing.finally(() => {
         inTransaction -= 1
         inHand -= batch.length
         for (const request of requests) busy.delete(request)
@@ -199,6 +170,7 @@ export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptio
         if (wanted.length > 1 && wanted.some(mustGoAlone)) return writeEach(wanted)
         if (refusal === 'refused') return writeApart(wanted, error)
         if (refusal === 'unwell' && attempt >= triesOfUnwell) return writeApart(wanted, error, attempt)
+        if (sqlState(error) === uniqueViolation && attempt >= triesOfConflict) return writeApart(wanted, error)
         if (refusal === 'held') for (const entry of wanted) entry.suspect = true
         if (refusal === 'unavailable' || refusal === 'unwell' || attempt > 5)
           await pause(Math.min(25 * 2 ** attempt, 400))
@@ -237,10 +209,20 @@ export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptio
 
   async function writeApart(batch: readonly Waiting[], error: unknown, tried = 0): Promise<void> {
     const [only] = batch
-    if (only !== undefined && batch.length === 1) return quarantine(only, error)
+    if (only !== undefined && batch.length === 1) return judgeAlone(only, error)
     const half = Math.ceil(batch.length / 2)
     await writeBatch(batch.slice(0, half), tried)
     await writeBatch(batch.slice(half), tried)
+  }
+
+  /** A server that is not well would fail at any callback: this one is at fault when its bytes are taken, and it fails again. */
+  async function judgeAlone(entry: Waiting, error: unknown): Promise<void> {
+    const known = keys()
+    const isServers =
+      refusalOf(error) === 'unwell' && entry.prepared?.reading.kind !== 'unreadable' && !entry.bytesTaken
+    if (!isServers || known === null) return quarantine(entry, error)
+    entry.bytesTaken = await takesBytesOf(db, entry.message, known)
+    return writeBatch([entry], entry.bytesTaken ? triesOfUnwell - 1 : 0)
   }
 
   async function quarantine(entry: Waiting, error: unknown): Promise<void> {

@@ -1,8 +1,9 @@
-import { type CallbackWriter, StoreBusy, StoreRefused, StoreUnavailable } from './callback-writer.ts'
+import type { CallbackWriter } from './callback-writer.ts'
 import type { Authentic } from './incoming-callback.ts'
 import type { Outage } from './outage.ts'
 import { type Spool, SpoolFull } from './spool.ts'
 import type { StoredCallback } from './store-callbacks.ts'
+import { StoreBusy, StoreRefused, StoreUnavailable } from './store-errors.ts'
 
 /** Kept on this machine's disk: it goes to the database when that is back. */
 export interface Spooled {

@@ -5,6 +5,7 @@ import type { RequestName } from '../correlation/lock-activations.ts'
 import type { Tables } from '../database/tables.ts'
 import type { Authentic, IncomingCallback } from './incoming-callback.ts'
 import type { StoredCallback } from './store-callbacks.ts'
+import { StoreUnavailable } from './store-errors.ts'
 
 /** A callback whose sender waits for the answer. */
 export interface Waiting {
@@ -16,8 +17,45 @@ export interface Waiting {
   answered: boolean
   /** Its transaction waited too long for a lock: before the next try it is asked whether its rows are free. */
   suspect: boolean
+  /** The server met a fault of its own at it, and took its mere bytes. */
+  bytesTaken: boolean
   resolve: (stored: StoredCallback) => void
   reject: (error: Error) => void
+}
+
+/** One whose sender waits no longer than this. */
+export function waitFor(
+  message: Authentic,
+  patienceMs: number,
+  resolve: Waiting['resolve'],
+  reject: Waiting['reject'],
+): Waiting {
+  const entry: Waiting = {
+    message,
+    prepared: null,
+    request: null,
+    givenUp: false,
+    answered: false,
+    suspect: false,
+    bytesTaken: false,
+    resolve: stored => {
+      answered()
+      resolve(stored)
+    },
+    reject: error => {
+      answered()
+      reject(error)
+    },
+  }
+  const timer = setTimeout(() => {
+    entry.givenUp = true
+    reject(new StoreUnavailable('the callback was not committed in time'))
+  }, patienceMs)
+  function answered(): void {
+    entry.answered = true
+    clearTimeout(timer)
+  }
+  return entry
 }
 
 export function fingerprintsOf(batch: readonly Waiting[]): string[] {

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { admitEarly } from '../../src/receiving/admit-early.ts'
-import { type CallbackWriter, StoreBusy } from '../../src/receiving/callback-writer.ts'
+import type { CallbackWriter } from '../../src/receiving/callback-writer.ts'
+import { StoreBusy } from '../../src/receiving/store-errors.ts'
 
 /** Commits nothing until it is told to. */
 function slowWriter(): { slow: CallbackWriter; pending: (() => void)[] } {

@@ -54,6 +54,44 @@ t.test('one callback that always makes the server fail does not fail its neighbo
   t.strictSame([...new Set(stored.map(({ status }) => status))], [200])
 })
 
+t.test('a fault of the server that passes harms no callback', async t => {
+  const service = await takeTestService(t)
+  await service.sql('create table ill ()')
+  await service.sql(`
+    create function fail_while_ill() returns trigger language plpgsql as $$
+    begin
+      if exists (select from ill) then raise exception 'as if the disk failed' using errcode = '58030'; end if;
+      return new;
+    end $$`)
+  await service.sql('create trigger ill before insert on callbacks execute function fail_while_ill()')
+  t.teardown(() => service.sql('drop function fail_while_ill cascade; drop table ill'))
+  for (const ms of [200, 300, 400]) {
+    const requestId = `ill-for-${ms}`
+    await service.record(requestId, [device(ms)])
+    await service.sql('insert into ill default values')
+    const answering = service.callback(makeCallback({ requestId, ...device(ms) }))
+    await new Promise(resolve => setTimeout(resolve, ms))
+    await service.sql('delete from ill')
+    t.match(await answering, { status: 200, body: { verdict: 'applied' } }, `${ms} ms`)
+  }
+})
+
+t.test('one callback that always breaks a key does not fail its neighbours', async t => {
+  const service = await takeTestService(t)
+  await service.sql(`
+    create function break_key() returns trigger language plpgsql as
+      $$ begin raise exception 'as if it were there' using errcode = 'unique_violation'; end $$`)
+  await service.sql(`
+    create trigger break_key before insert on profiles for each row
+    when (new.iccid = '${device(13).iccid}') execute function break_key()`)
+  t.teardown(() => service.sql('drop function break_key cascade'))
+  const post = (n: number) => service.callback(makeCallback({ requestId: `neighbour-${n}`, ...device(n) }))
+  const answers = await Promise.all(Array.from({ length: 60 }, (_, n) => post(n)))
+  answers.forEach(({ status, body }, n) => {
+    t.match({ n, status, body }, { n, status: 200, body: { verdict: n === 13 ? 'quarantined' : 'unmatched' } })
+  })
+})
+
 t.test('a row that somebody holds delays its own callbacks only', async t => {
   const service = await takeTestService(t)
   await service.callback(makeCallback({ requestId: 'first', ...device(0) }))

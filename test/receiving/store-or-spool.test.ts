@@ -1,7 +1,7 @@
 import t from 'tap'
-import { StoreRefused, StoreUnavailable } from '../../src/receiving/callback-writer.ts'
 import { watchOutage } from '../../src/receiving/outage.ts'
 import type { Spool } from '../../src/receiving/spool.ts'
+import { StoreRefused, StoreUnavailable } from '../../src/receiving/store-errors.ts'
 import { storeOrSpool } from '../../src/receiving/store-or-spool.ts'
 
 const message = { id: '01a209e4-88fd-7081-b146-8ea9b31f82b7' } as Parameters<ReturnType<typeof storeOrSpool>>[0]

@@ -47,7 +47,7 @@ async function runTransaction<T>(pool: pg.Pool, work: (db: Kysely<Tables>) => Pr
   let broken: Error | undefined
   try {
     const begun = begin.execute(db)
-    const working = work(db).then(({ written }) => together([written, commit.execute(db)]))
+    const working = Promise.try(work, db).then(({ written }) => together([written, commit.execute(db)]))
     const [, [result]] = await together([begun, working])
     return result
   } catch (error) {
@@ -133,7 +133,11 @@ function sentTogether(client: MortalClient): (statement: BatchedStatement) => Pr
     waiting = []
     client.batch(sent.map(({ statement }) => statement)).then(
       answers => {
-        for (const [at, answer] of answers.entries()) sent[at]?.resolve(answer)
+        for (const [at, { resolve, reject }] of sent.entries()) {
+          const answer = answers[at]
+          if (answer === undefined) reject(new Error('a statement was left without an answer'))
+          else resolve(answer)
+        }
       },
       error => {
         for (const { reject } of sent) reject(error)

@@ -26,6 +26,8 @@ export class StatementBatch extends pg.Query {
   readonly #statements: readonly BatchedStatement[]
   readonly #answers: BatchedAnswer[] = []
   #prepared: Prepared = new Map()
+  /** The columns of each statement as they were known when it was sent: what fails before it may make them forgotten. */
+  readonly #known: (Column[] | undefined)[] = []
   #columns: Column[] | null = null
   #rows: Row[] = []
   #unreadable: Error | null = null
@@ -55,6 +57,7 @@ export class StatementBatch extends pg.Query {
   #send(wire: Wire, { text, values }: BatchedStatement): void {
     const name = statementName(text)
     const isPrepared = this.#prepared.has(text)
+    this.#known.push(this.#prepared.get(text))
     if (!isPrepared) {
       // It may be there all the same, from a batch that failed.
       if (name !== '') wire.close({ type: 'S', name })
@@ -72,7 +75,7 @@ export class StatementBatch extends pg.Query {
   }
 
   handleDataRow({ fields }: { fields: (string | null)[] }): void {
-    this.#columns ??= this.#prepared.get(this.#current()) ?? []
+    this.#columns ??= this.#columnsKnown()
     try {
       this.#rows.push(rowOf(this.#columns, fields))
     } catch (error) {
@@ -83,7 +86,7 @@ export class StatementBatch extends pg.Query {
   handleCommandComplete({ text }: { text: string }): void {
     const statement = this.#current()
     if (statementName(statement) !== '' && !this.#prepared.has(statement))
-      this.#prepared.set(statement, this.#columns ?? [])
+      this.#prepared.set(statement, this.#columns ?? this.#columnsKnown())
     this.#answers.push({ command: text, rows: this.#rows })
     this.#columns = null
     this.#rows = []
@@ -97,6 +100,10 @@ export class StatementBatch extends pg.Query {
 
   handleReadyForQuery(): void {
     this.callback(this.#unreadable, this.#answers)
+  }
+
+  #columnsKnown(): Column[] {
+    return this.#known[this.#answers.length] ?? []
   }
 
   /** The text of the statement whose answer comes now. */

@@ -57,6 +57,26 @@ t.test('a connection that could not be made is no transaction that was cut off',
   }
 })
 
+t.test('a fault of ours before the first statement leaves no transaction open', async t => {
+  const fault = () => {
+    throw new TypeError('ours')
+  }
+  for (const _ of [1, 2, 3]) await t.rejects(db.transaction(fault), new TypeError('ours'))
+  await db.transaction(async trx => ({ written: insert(90).execute(trx) }))
+  t.ok(
+    (await kept()).rows.some(({ n }) => n === 90),
+    'it is committed, and seen by another',
+  )
+  await db.transaction(async trx => ({ written: sql`delete from kept where n = 90`.execute(trx) }))
+})
+
+t.test('a statement that is left without an answer fails its transaction', async t => {
+  await t.rejects(
+    db.transaction(async trx => ({ written: sql``.execute(trx) })),
+    /without an answer/,
+  )
+})
+
 t.test('the first transaction of a connection is begun before its statements and committed after them', async t => {
   for (let turns = 0; turns < 12; turns += 1) {
     const fresh = openPipelinedDatabase(options)

@@ -52,6 +52,16 @@ t.test('after one that fails the others are passed over, and all can be sent aga
   t.match(await client.batch([number(5)]), [{ rows: [{ n: 5 }] }])
 })
 
+t.test('a batch that was sent behind one that fails has its rows all the same', async t => {
+  const { client } = await open(t)
+  const divided = (by: number) => ({ text: 'select 10 / $1::int as quotient', values: [by] })
+  await client.batch([divided(1)])
+  const [failed, next] = await Promise.allSettled([client.batch([divided(0)]), client.batch([divided(2)])])
+  t.match(failed, { status: 'rejected', reason: { code: '22012' } })
+  t.match(next, { status: 'fulfilled', value: [{ rows: [{ quotient: 5 }] }] })
+  t.match(await client.batch([divided(5)]), [{ rows: [{ quotient: 2 }] }])
+})
+
 t.test('a statement whose table has got another column works again after it failed once', async t => {
   const { client } = await open(t)
   await client.query('create table altered as select 1 as a')

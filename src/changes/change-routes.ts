@@ -1,5 +1,4 @@
-import { once } from 'node:events'
-import type { OutgoingHttpHeaders } from 'node:http'
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import { accessOf } from '../operating/access.ts'
@@ -7,6 +6,7 @@ import type { Cursors } from '../operating/cursor.ts'
 import { ErrorReply, HttpError } from '../operating/http-error.ts'
 import type { ChangeFeed } from './change-feed.ts'
 import { ChangeView, changeView, feedCursors } from './change-view.ts'
+import { streamChanges } from './stream-changes.ts'
 
 export interface ChangeRoutesOptions {
   feed: ChangeFeed
@@ -37,8 +37,8 @@ const Event = Type.String({
   description: 'event: change, id: the cursor, data: the change as JSON; a comment line every 15 seconds',
 })
 const errors = { 400: ErrorReply, 401: ErrorReply, 403: ErrorReply }
-const heartbeatMs = 15_000
-const streamedAtOnce = 200
+/** A waiting reader is silent for as long as it waits, and for what it then takes to answer. */
+const answerMs = 15_000
 
 export const changeRoutes: FastifyPluginAsyncTypebox<ChangeRoutesOptions> = async (app, { feed, cursors }) => {
   const closing = new AbortController()
@@ -77,6 +77,8 @@ export const changeRoutes: FastifyPluginAsyncTypebox<ChangeRoutesOptions> = asyn
       const { accounts } = accessOf(request)
       const gone = goneSignal(reply.raw, closing.signal)
       const deadline = Date.now() + wait * 1_000
+      // A connection that is silent for some seconds is cut otherwise.
+      if (wait > 0) reply.raw.socket?.setTimeout(wait * 1_000 + answerMs)
       await feed.look()
       let found = await feed.read(position(after), filter, accounts, limit)
       while (found.rows.length === 0 && Date.now() < deadline && !gone.aborted) {
@@ -114,9 +116,9 @@ export const changeRoutes: FastifyPluginAsyncTypebox<ChangeRoutesOptions> = asyn
       const { after, ...filter } = request.query
       const { accounts } = accessOf(request)
       const last = request.headers['last-event-id']
-      await feed.look()
-      let at = position(typeof last === 'string' ? last : after)
       const gone = goneSignal(reply.raw, closing.signal)
+      await feed.look()
+      const from = position(typeof last === 'string' ? last : after)
       reply.hijack()
       const { raw } = reply
       raw.writeHead(200, {
@@ -126,24 +128,16 @@ export const changeRoutes: FastifyPluginAsyncTypebox<ChangeRoutesOptions> = asyn
         'x-accel-buffering': 'no',
         connection: 'close',
       })
-      raw.write(': connected\n\n')
-      // Each reader goes at its own pace: what it has not taken stays in the feed, not in our memory.
-      while (!gone.aborted) {
-        const found = await feed.read(at, filter, accounts, streamedAtOnce)
-        at = found.upTo
-        const text = found.rows.map(row => event(changeView(row, cursors))).join('')
-        if (text !== '' && !raw.write(text)) await once(raw, 'drain', { signal: gone }).catch(() => undefined)
-        if (found.rows.length > 0) continue
-        await feed.grown(at, heartbeatMs, gone)
-        if (feed.head() <= at) raw.write(': still here\n\n')
+      try {
+        await streamChanges(raw, { feed, cursors, after: from, filter, accounts, gone })
+        raw.end()
+      } catch (error) {
+        // Its reader comes again with the last id it has seen; left open, it would wait for nothing.
+        request.log.warn({ err: error }, 'a stream of changes was broken off')
+        raw.destroy()
       }
-      raw.end()
     },
   )
-}
-
-function event(change: ChangeView): string {
-  return `event: change\nid: ${change.cursor}\ndata: ${JSON.stringify(change)}\n\n`
 }
 
 function readCursor(cursors: Cursors, after: string): string {
@@ -152,9 +146,10 @@ function readCursor(cursors: Cursors, after: string): string {
   return id
 }
 
-/** Aborts when the reader has gone away or the service is closing. */
-function goneSignal(response: NodeJS.EventEmitter, closing: AbortSignal): AbortSignal {
+/** Aborts when the reader has gone away, be it before this call, or the service is closing. */
+function goneSignal(response: ServerResponse, closing: AbortSignal): AbortSignal {
   const left = new AbortController()
+  if (response.destroyed) left.abort()
   response.once('close', () => left.abort())
   return AbortSignal.any([left.signal, closing])
 }

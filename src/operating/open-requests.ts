@@ -16,6 +16,7 @@ export function createOpenRequests(): OpenRequests {
   const open = new Map<ServerResponse, { token: string; since: number }>()
   return {
     add({ digest }, response) {
+      if (response.destroyed) return
       open.set(response, { token: digest.toString('hex'), since: performance.now() })
       response.once('close', () => open.delete(response))
     },

@@ -116,7 +116,14 @@ export function deviceView(rows: readonly FoundProfile[]): DeviceView {
 
 /** What decides how a profile is shown: for its ETag, cheaper than the answer itself. */
 export function profileTagParts(row: FoundProfile): unknown[] {
-  return [row.iccid, row.account_name, row.version, row.confirmed_at.getTime(), row.operation]
+  return [
+    row.iccid,
+    row.account_name,
+    row.version,
+    row.confirmed_at.getTime(),
+    row.operation,
+    row.credential_callback_id !== null,
+  ]
 }
 
 function flagsOf(row: FoundProfile): string[] {

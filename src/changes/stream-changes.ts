@@ -1,0 +1,52 @@
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
+import { performance } from 'node:perf_hooks'
+import type { Accounts } from '../operating/access.ts'
+import type { Cursors } from '../operating/cursor.ts'
+import type { ChangeFeed } from './change-feed.ts'
+import { type ChangeView, changeView } from './change-view.ts'
+import type { ChangeFilter } from './find-changes.ts'
+
+export interface Follower {
+  feed: ChangeFeed
+  cursors: Cursors
+  /** The id of the last change that was seen. */
+  after: bigint
+  filter: ChangeFilter
+  accounts: Accounts
+  /** Aborted when the reader has left, or the service is closing. */
+  gone: AbortSignal
+}
+
+const heartbeatMs = 15_000
+const atOnce = 200
+
+/**
+ * Writes the changes as they come, and a comment when there was nothing to write for 15 seconds, whatever others changed
+ * meanwhile. Each reader goes at its own pace: what it has not taken stays in the feed, not in our memory.
+ */
+export async function streamChanges(response: ServerResponse, follower: Follower): Promise<void> {
+  const { feed, cursors, filter, accounts, gone } = follower
+  // A connection that is silent for some seconds is cut; here silence is usual, and four heartbeats not taken are not.
+  response.socket?.setTimeout(4 * heartbeatMs)
+  let spoken = performance.now()
+  const say = async (text: string) => {
+    spoken = performance.now()
+    if (!response.write(text)) await once(response, 'drain', { signal: gone }).catch(() => undefined)
+  }
+  await say(': connected\n\n')
+  for (let at = follower.after; !gone.aborted; ) {
+    const found = await feed.read(at, filter, accounts, atOnce)
+    at = found.upTo
+    if (found.rows.length > 0) {
+      await say(found.rows.map(row => event(changeView(row, cursors))).join(''))
+      continue
+    }
+    await feed.grown(at, Math.max(0, spoken + heartbeatMs - performance.now()), gone)
+    if (performance.now() - spoken >= heartbeatMs) await say(': still here\n\n')
+  }
+}
+
+function event(change: ChangeView): string {
+  return `event: change\nid: ${change.cursor}\ndata: ${JSON.stringify(change)}\n\n`
+}

@@ -1,0 +1,82 @@
+import http from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import t, { type Test } from 'tap'
+import { until } from '../fixtures/carrier.ts'
+import { device, makeCallback } from '../fixtures/make-callback.ts'
+import { startTestService, type TestService } from '../fixtures/service.ts'
+
+/** With this a connection that says nothing is cut after some five seconds. */
+const hasty = { REQUEST_TIMEOUT: '100ms' }
+
+/** All that a stream says, and whether it still goes on. */
+function listen(t: Test, service: TestService, query = '') {
+  const heard = { text: '', ended: false, leave: () => {} }
+  const request = http.get(`${service.url}/v1/changes/stream${query}`, { agent: false }, response => {
+    response.setEncoding('utf8').on('data', text => (heard.text += text))
+    response.on('close', () => (heard.ended = true)).on('error', () => undefined)
+  })
+  request.on('error', () => (heard.ended = true))
+  heard.leave = () => request.destroy()
+  t.teardown(heard.leave)
+  return heard
+}
+
+t.test('a reader may wait for longer than a silent connection lasts, and a stream is told that it lives', async t => {
+  const service = await startTestService(t, hasty)
+  const [quiet, busy] = [listen(t, service), listen(t, service, `?iccid=${device(1).iccid}`)]
+  const waiting = service.get('/v1/changes?after=now&wait=8')
+  t.match(await waiting, { status: 200, body: { items: [] } })
+  // What others change is no word to the one who asks for something else.
+  for (let n = 2; n < 9; n += 1) {
+    await service.callback(makeCallback({ requestId: `of-others-${n}`, ...device(n) }))
+    await sleep(1_000)
+  }
+  await until(
+    () => busy.text,
+    text => text.includes('still here'),
+  )
+  t.notOk(busy.ended)
+  await service.callback(makeCallback({ requestId: 'at-last', ...device(1) }))
+  await until(
+    () => [quiet, busy].map(({ text }) => text),
+    texts => texts.every(text => text.includes(device(1).iccid)),
+  )
+})
+
+t.test('a stream that can not be read ends, so that its reader comes again', async t => {
+  const service = await startTestService(t)
+  await service.callback(makeCallback({ requestId: 'before', ...device(1) }))
+  const replica = await startTestService(t, { DATABASE_URL: service.databaseUrl })
+  await service.sql('alter table changes rename column iccid to iccid_away')
+  const heard = listen(t, replica)
+  await until(
+    () => heard.ended,
+    ended => ended,
+  )
+  await service.sql('alter table changes rename column iccid_away to iccid')
+  const again = listen(t, replica)
+  await until(
+    () => again.text,
+    text => text.includes(device(1).iccid),
+  )
+})
+
+t.test('nobody waits for a reader who left before the feed was looked at', async t => {
+  const service = await startTestService(t)
+  const holder = new pg.Client({ connectionString: service.databaseUrl })
+  await holder.connect()
+  t.teardown(() => holder.end())
+  await holder.query('begin; lock table changes in access exclusive mode')
+  const left = [listen(t, service), listen(t, service)]
+  await sleep(300)
+  for (const { leave } of left) leave()
+  await sleep(300)
+  await holder.query('rollback')
+  const readers = async () => /^thingspace_feed_readers (\d+)$/m.exec((await service.get('/metrics')).body)?.[1]
+  const stays = listen(t, service)
+  await until(readers, count => count !== '0')
+  await sleep(300)
+  t.equal(await readers(), '1', 'the one who stays')
+  t.notOk(stays.ended)
+})

@@ -5,8 +5,10 @@ import type { Accounts } from '../operating/access.ts'
 import { ofAccounts } from '../operating/of-accounts.ts'
 import { type Identifier, type IdentifierKind, imeiBase } from '../thingspace/identifiers.ts'
 
-/** What a profile takes from the activation that spoke of it last. */
+/** Which profile it is, and what it takes from the activation that spoke of it last. */
 export interface Named {
+  iccid: string
+  account_name: string
   request_id: string
   operation: string
 }
@@ -36,7 +38,7 @@ export async function findDevices<Columns extends keyof Shown>(
   accounts: Accounts,
   columns: Columns,
 ): Promise<Written<Shown[Columns]>[][]> {
-  const shown = columns === 'all' ? sql`d.*` : sql`d.n, d.written`
+  const shown = columns === 'all' ? sql`d.*` : sql`d.n, d.written, d.iccid, d.account_name`
   const { rows } = await sql<Numbered<Written<Shown[Columns]>>>`
     with wanted as materialized (select * from ${numbered(kind, ids)}), ${devicesOf(kind, accounts)}
     select ${shown}, a.request_id, a.operation from device d join activations a on a.id = d.activation_id
@@ -53,7 +55,7 @@ function devicesOf(kind: IdentifierKind, accounts: Accounts): RawBuilder<unknown
     named as materialized (
       select distinct on (w.n) w.n, left(p.imei, 14) as digits, left(p.imei, 14) || ':' as past, p.xmin as written, p.*
       from wanted w join profiles p on ${carries(kind)}
-      where ${visible(accounts)} order by w.n, p.confirmed_at desc, p.iccid
+      where ${visible(accounts)} order by w.n, p.confirmed_at desc, p.iccid, p.account_name
     ), device as (
       select n.n, n.digits, n.past, p.xmin as written, p.* from named n join profiles p on p.eid = n.eid
       where ${visible(accounts)}
@@ -74,10 +76,11 @@ export async function findProfiles<Columns extends keyof Shown>(
   columns: Columns,
 ): Promise<Written<Shown[Columns]>[][]> {
   const { rows } = await sql<Numbered<Written<Shown[Columns]>>>`
-    select distinct on (w.n) w.n, p.xmin as written, ${columns === 'all' ? sql`p.*,` : sql``} a.request_id, a.operation
+    select distinct on (w.n) w.n, p.xmin as written, ${columns === 'all' ? sql`p.*` : sql`p.iccid, p.account_name`},
+      a.request_id, a.operation
     from (select * from ${numbered('iccid', iccids)}) w
     join profiles p on p.iccid = w.id join activations a on a.id = p.activation_id
-    where ${visible(accounts)} order by w.n, p.confirmed_at desc`.execute(db)
+    where ${visible(accounts)} order by w.n, p.confirmed_at desc, p.account_name`.execute(db)
   return byNumber(iccids, rows)
 }
 

@@ -98,7 +98,8 @@ function keyOf(sought: Sought): string {
   return JSON.stringify(sought)
 }
 
-/** Differs as soon as a row was written anew, came or went, or its activation was given another name or operation. */
+/** Differs as soon as a row was written anew, came or went, or its activation was given another name or operation. One
+ * transaction may write several rows, so that it was this one is told by its key. */
 function versionOf(rows: readonly Written<Named>[]): string {
-  return rows.map(row => `${row.written} ${row.request_id} ${row.operation}`).join()
+  return rows.map(row => [row.iccid, row.account_name, row.written, row.request_id, row.operation].join(' ')).join()
 }

@@ -108,3 +108,17 @@ t.test('polls through the door at the same time are each answered with their own
     else t.equal(status, 404)
   }
 })
+
+t.test('an identifier that goes on to a device of the same transaction names that one', async t => {
+  const service = await takeTestService(t)
+  const [one, other] = [device(1), device(2)]
+  for (const ids of [one, other]) await service.callback(makeCallback({ requestId: 'both', ...ids }))
+  await service.sql(`update profiles set mdn = '5550001111',
+    confirmed_at = confirmed_at + case when iccid = '${one.iccid}' then interval '1 second' else interval '0' end`)
+  const { db } = watchQueries(t, service.databaseUrl)
+  const loader = createProfileLoader(() => db)
+  const ask = async () => iccidIn(await loader.device('mdn', '5550001111', '*'))
+  t.equal(await ask(), one.iccid)
+  await service.sql(`update profiles set mdn = '5550002222' where iccid = '${one.iccid}'`)
+  t.equal(await ask(), other.iccid)
+})

@@ -95,6 +95,16 @@ t.test('pages stay in place while profiles change groups and new ones come', asy
   )
 })
 
+t.test('a list has another tag when a login was forgotten', async t => {
+  const service = await takeTestService(t)
+  await service.callback(makeCallback({ requestId: 'one', ...device(1), secret: 'forgotten' }))
+  const before = await service.get('/v1/profiles')
+  t.match(before.body.items, [{ hasCredential: true }])
+  await service.sql('update profiles set credential_callback_id = null')
+  const headers = { 'if-none-match': before.headers.get('etag') ?? '' }
+  t.match(await service.get('/v1/profiles', headers), { status: 200, body: { items: [{ hasCredential: false }] } })
+})
+
 t.test('among 50,000 profiles a page costs its rows and groups, whatever is asked', async t => {
   const service = await startTestService(t)
   await service.sql(`insert into activations (account_name, request_id, recorded_at, submitted_at)

@@ -32,6 +32,7 @@ export async function streamChanges(response: ServerResponse, follower: Follower
   let spoken = performance.now()
   const say = async (text: string) => {
     spoken = performance.now()
+    // Where it can't be taken any more, the reader is gone, which ends the loop below.
     if (!response.write(text)) await once(response, 'drain', { signal: gone }).catch(() => undefined)
   }
   await say(': connected\n\n')

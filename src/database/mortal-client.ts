@@ -9,8 +9,8 @@ type QueryArguments = Parameters<Query>
 
 /**
  * A client that dies with an error after which its connection is good for nothing: a time-out of the link, a server
- * that became read-only, that shuts down, that has no resources left, a plan that no longer fits. Otherwise the connection is given back as healthy,
- * and every later query on it fails too (node-postgres #3399).
+ * that became read-only, that shuts down, that has no resources left, a plan that no longer fits. Otherwise the
+ * connection is given back as healthy, and every later query on it fails too (node-postgres #3399).
  *
  * Its rollback never fails: a connection that ends takes its transaction with it, and a rollback that failed would
  * hide the error which it was for.

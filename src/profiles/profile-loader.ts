@@ -98,8 +98,10 @@ function keyOf(sought: Sought): string {
   return JSON.stringify(sought)
 }
 
-/** Differs as soon as a row was written anew, came or went, or its activation was given another name or operation. One
- * transaction may write several rows, so that it was this one is told by its key. */
+/**
+ * Differs as soon as a row was written anew, came or went, or its activation was given another name or operation. One
+ * transaction may write several rows: which one it is tells its key.
+ */
 function versionOf(rows: readonly Written<Named>[]): string {
   return rows.map(row => [row.iccid, row.account_name, row.written, row.request_id, row.operation].join(' ')).join()
 }

@@ -218,9 +218,9 @@ export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptio
   /** A server that is not well would fail at any callback: this one is at fault when its bytes are taken, and it fails again. */
   async function judgeAlone(entry: Waiting, error: unknown): Promise<void> {
     const known = keys()
-    const isServers =
+    const mayBeServer =
       refusalOf(error) === 'unwell' && entry.prepared?.reading.kind !== 'unreadable' && !entry.bytesTaken
-    if (!isServers || known === null) return quarantine(entry, error)
+    if (!mayBeServer || known === null) return quarantine(entry, error)
     entry.bytesTaken = await takesBytesOf(db, entry.message, known)
     return writeBatch([entry], entry.bytesTaken ? triesOfUnwell - 1 : 0)
   }

@@ -1,6 +1,5 @@
 import http from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import pg from 'pg'
 import t, { type Test } from 'tap'
 import { until } from '../fixtures/carrier.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
@@ -11,14 +10,13 @@ const hasty = { REQUEST_TIMEOUT: '100ms' }
 
 /** All that a stream says, and whether it still goes on. */
 function listen(t: Test, service: TestService, query = '') {
-  const heard = { text: '', ended: false, leave: () => {} }
+  const heard = { text: '', ended: false }
   const request = http.get(`${service.url}/v1/changes/stream${query}`, { agent: false }, response => {
     response.setEncoding('utf8').on('data', text => (heard.text += text))
     response.on('close', () => (heard.ended = true)).on('error', () => undefined)
   })
   request.on('error', () => (heard.ended = true))
-  heard.leave = () => request.destroy()
-  t.teardown(heard.leave)
+  t.teardown(() => request.destroy())
   return heard
 }
 
@@ -62,23 +60,4 @@ t.test('a stream that meets what it can not read ends, so that its reader comes 
     () => again.text,
     text => text.includes(device(1).iccid),
   )
-})
-
-t.test('nobody waits for a reader who left before the feed was looked at', async t => {
-  const service = await startTestService(t)
-  const holder = new pg.Client({ connectionString: service.databaseUrl })
-  await holder.connect()
-  t.teardown(() => holder.end())
-  await holder.query('begin; lock table changes in access exclusive mode')
-  const left = [listen(t, service), listen(t, service)]
-  await sleep(300)
-  for (const { leave } of left) leave()
-  await sleep(300)
-  await holder.query('rollback')
-  const readers = async () => /^thingspace_feed_readers (\d+)$/m.exec((await service.get('/metrics')).body)?.[1]
-  const stays = listen(t, service)
-  await until(readers, count => count !== '0')
-  await sleep(300)
-  t.equal(await readers(), '1', 'the one who stays')
-  t.notOk(stays.ended)
 })

@@ -34,6 +34,7 @@ export async function findCredential(
   if (row?.sealed == null || row.seal_key_id === null || row.body === null) return null
   const secrets = JSON.parse(sealer.open(row.sealed, row.seal_key_id, callbackSeal(callbackId)).toString())
   const credential = credentialOf(JSON.parse(row.body) as JsonObject, secrets, iccid)
+  if (credential === null) return null
   await sql`
     insert into audit (who, action, account_name, iccid, callback_id)
     values (${access.name}, 'credential shown', ${profile.account_name}, ${iccid}, ${callbackId})`.execute(db)

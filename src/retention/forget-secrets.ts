@@ -2,13 +2,16 @@ import { type Kysely, sql } from 'kysely'
 import type { Database } from '../database/pool.ts'
 import type { CallbacksTable, Tables } from '../database/tables.ts'
 import { inTransaction } from '../database/transaction.ts'
+import type { CursorKey } from '../operating/cursor.ts'
+import { findInGroups } from '../operating/grouped-list.ts'
 import { callbackSeal } from '../secrets/callback-seal.ts'
-import type { Sealer } from '../secrets/sealer.ts'
+import { CannotOpen, type Sealer } from '../secrets/sealer.ts'
 import type { JsonObject } from '../thingspace/json-message.ts'
-import { secretsOfOthers } from '../thingspace/open-secrets.ts'
+import { namesIccid, secretsOfOthers } from '../thingspace/open-secrets.ts'
 import type { Secrets } from '../thingspace/secrets-in-callback.ts'
 
 export interface ForgetWish {
+  /** In normal form. */
   iccid: string
   /** null: whatever the account. */
   accountName: string | null
@@ -19,88 +22,157 @@ export interface Forgotten {
   callbacks: number
   /** Of these, those that could not be read, whose exact bytes are gone. */
   quarantined: number
+  /** Callbacks that no key at hand opens, and that may hold something of this profile. */
+  unopened: number
 }
 
-type Stored = Pick<CallbacksTable, 'id' | 'account_name' | 'verdict' | 'body' | 'sealed' | 'seal_key_id'>
+/** Why a callback has no bytes any more. One that says so is not read again. */
+export const erasedOnRequest = 'erased on request'
 
 const atOnce = 200
 const nowhere = '00000000-0000-0000-0000-000000000000'
 
 /**
  * Erases what is sealed about one profile: its logins, and the bytes of messages that could not be read and name it.
- * What was said in clear stays. Each callback is a transaction with its row in `audit`; safe to run again.
+ * What was said in clear stays. Each callback is a transaction with its row in `audit`; safe to run again. One that
+ * comes meanwhile is not among them, nor is what still lies in a spool.
  */
 export async function forgetSecrets(db: Database, sealer: Sealer, wish: ForgetWish): Promise<Forgotten> {
-  const forgotten: Forgotten = { callbacks: 0, quarantined: 0 }
-  for (const find of [findNamed, findUnread]) {
-    for (let after = nowhere; ; ) {
-      const ids = await find(db, wish, after)
-      for (const id of ids) {
-        const verdict = await inTransaction(db, trx => forgetIn(trx, sealer, wish, id))
-        if (verdict === null) continue
-        forgotten.callbacks += 1
-        if (verdict === 'quarantined') forgotten.quarantined += 1
-      }
-      const end = ids.at(-1)
-      if (end === undefined) break
-      after = end
-    }
+  const forgotten: Forgotten = { callbacks: 0, quarantined: 0, unopened: 0 }
+  const forget = async (id: string) => {
+    const outcome = await inTransaction(db, trx => forgetIn(trx, sealer, wish, id))
+    if (outcome === null) return
+    if (outcome === 'unopened') forgotten.unopened += 1
+    else forgotten.callbacks += 1
+    if (outcome === 'quarantined') forgotten.quarantined += 1
   }
-  await inTransaction(db, async trx => {
-    await sql`
-      update profiles set credential_callback_id = null
-      where iccid = ${wish.iccid} and (${wish.accountName}::text is null or account_name = ${wish.accountName})`.execute(
-      trx,
-    )
-    await audit(trx, wish.accountName, wish.iccid, null)
-  })
+  for await (const id of namedCallbacks(db, wish)) await forget(id)
+  for await (const id of unreadCallbacks(db, wish)) await forget(id)
+  await inTransaction(db, trx => audit(trx, wish.accountName, wish.iccid, null))
   return forgotten
 }
 
 /** By what was read of them. */
-async function findNamed(db: Kysely<Tables>, { iccid, accountName }: ForgetWish, after: string): Promise<string[]> {
-  const { rows } = await sql<{ id: string }>`
-    select distinct s.source_id as id from results s
-    where s.iccid = ${iccid} and (${accountName}::text is null or s.account_name = ${accountName})
-      and s.source = 'callback' and s.source_id > ${after}::uuid order by 1 limit ${atOnce}`.execute(db)
-  return rows.map(({ id }) => id)
+async function* namedCallbacks(db: Database, { iccid, accountName }: ForgetWish): AsyncGenerator<string> {
+  for (let after = nowhere; ; ) {
+    const { rows } = await sql<{ id: string }>`
+      select distinct s.source_id as id from results s
+      where s.iccid = ${iccid} and (${accountName}::text is null or s.account_name = ${accountName})
+        and s.source = 'callback' and s.source_id > ${after}::uuid order by 1 limit ${atOnce}`.execute(db)
+    for (const { id } of rows) yield id
+    const end = rows.at(-1)
+    if (end === undefined) return
+    after = end.id
+  }
+}
+
+interface Unread {
+  id: string
+  received_at: Date
+  sealed: boolean
 }
 
 /** Those of which nothing was read: each has to be opened. */
-async function findUnread(db: Kysely<Tables>, { accountName }: ForgetWish, after: string): Promise<string[]> {
-  const { rows } = await sql<{ id: string }>`
-    select id from callbacks
-    where verdict in ('other', 'quarantined') and id > ${after}::uuid and sealed is not null
-      and (${accountName}::text is null or account_name = ${accountName}) order by id limit ${atOnce}`.execute(db)
-  return rows.map(({ id }) => id)
+async function* unreadCallbacks(db: Database, { accountName }: ForgetWish): AsyncGenerator<string> {
+  const part = { order: ['t.received_at', 't.id'], ascending: true }
+  const groups = sql`
+    select group_id from callback_counts
+    where verdict in ('other', 'quarantined') and (${accountName}::text is null or account_name = ${accountName})
+    group by 1 having sum(callbacks) > 0`
+  const show = sql`
+    select c.id, c.received_at, c.sealed is not null as sealed, t.more from found t join callbacks c on c.id = t.id`
+  const keyOf = (row: Unread): CursorKey => [row.received_at.toISOString(), row.id]
+  for (let behind: CursorKey | null = null; ; ) {
+    const rows: Unread[] = await findInGroups<Unread>(
+      db,
+      { table: 'callbacks', groups, where: sql`true`, keyOf, show },
+      atOnce,
+      { ...part, behind },
+    )
+    for (const { id, sealed } of rows) if (sealed) yield id
+    const end = rows.at(-1)
+    if (end === undefined || rows.length < atOnce) return
+    behind = keyOf(end)
+  }
 }
 
-/** The verdict of the callback when something was erased, else null. */
+/** The verdict of the callback when something was erased, `unopened` when nobody can tell; null: nothing to do. */
 async function forgetIn(db: Kysely<Tables>, sealer: Sealer, wish: ForgetWish, id: string): Promise<string | null> {
+  await lockActivationOf(db, id)
   const row = await db.selectFrom('callbacks').selectAll().where('id', '=', id).forUpdate().executeTakeFirst()
   if (row === undefined) return null
-  const left = leftOf(row, sealer, wish.iccid)
+  const named = await iccidsNamedBy(db, id)
+  const left = leftOf(row, sealer, wish.iccid, named)
+  if (left === 'unopened') return left
+  if (named.includes(wish.iccid)) await forgetThatItHadOne(db, wish, id)
   if (left === null) return null
   await db.updateTable('callbacks').set(left).where('id', '=', id).execute()
   await audit(db, row.account_name, wish.iccid, id)
   return row.verdict
 }
 
+/** As whoever reads it again or counts a repeat of it does: activation, callback, profile, so that nobody waits crosswise. */
+async function lockActivationOf(db: Kysely<Tables>, id: string): Promise<void> {
+  await sql`
+    select from activations where id = (select activation_id from callbacks where id = ${id}::uuid) for update`.execute(
+    db,
+  )
+}
+
+async function iccidsNamedBy(db: Kysely<Tables>, id: string): Promise<string[]> {
+  const { rows } = await sql<{ iccid: string }>`
+    select distinct iccid from results where source_id = ${id}::uuid and iccid is not null`.execute(db)
+  return rows.map(({ iccid }) => iccid)
+}
+
+/** In what the profile is folded from too: a later message may have it folded anew. */
+async function forgetThatItHadOne(db: Kysely<Tables>, { iccid }: ForgetWish, id: string): Promise<void> {
+  await sql`
+    update results set facts = jsonb_set(facts::jsonb, '{hasCredential}', 'false')::json
+    where source_id = ${id}::uuid and iccid = ${iccid} and (facts ->> 'hasCredential')::boolean`.execute(db)
+  await sql`
+    update profiles set credential_callback_id = null
+    where iccid = ${iccid} and credential_callback_id = ${id}::uuid`.execute(db)
+}
+
+type Stored = Pick<CallbacksTable, 'id' | 'body' | 'sealed' | 'seal_key_id'>
+
+const nothingSealed = { sealed: null, seal_key_id: null }
+const nothingAtAll = { ...nothingSealed, body: '{}', reason: erasedOnRequest }
+
 /** What the row keeps; null: it holds nothing of this profile. */
-function leftOf(row: Stored, sealer: Sealer, iccid: string) {
+function leftOf(row: Stored, sealer: Sealer, iccid: string, named: readonly string[]) {
   const { id, body, sealed, seal_key_id } = row
   if (sealed === null || seal_key_id === null) return null
-  const opened = sealer.open(sealed, seal_key_id, callbackSeal(id))
-  const none = { sealed: null, seal_key_id: null }
-  if (body === null) return opened.includes(iccid) ? { ...none, body: '{}', reason: 'erased on request' } : null
+  const opened = openOrNull(() => sealer.open(sealed, seal_key_id, callbackSeal(id)))
+  // What nobody can open needs no look where all of it is of this profile.
+  if (opened === null) return named.length === 1 && named[0] === iccid ? nothingSealed : 'unopened'
+  if (body === null) return isWrittenIn(opened, iccid) ? nothingAtAll : null
   const message = JSON.parse(body) as JsonObject
-  if (!body.includes(iccid)) return null
+  if (!namesIccid(message, iccid)) return null
   const secrets = JSON.parse(opened.toString()) as Secrets
   const others = secretsOfOthers(message, secrets, iccid)
-  if (Object.keys(others).length === 0) return none
+  if (Object.keys(others).length === 0) return nothingSealed
   if (Object.keys(others).length === Object.keys(secrets).length) return null
   const anew = sealer.seal(Buffer.from(JSON.stringify(others)), callbackSeal(id))
   return { sealed: anew.sealed, seal_key_id: anew.keyId }
+}
+
+function openOrNull(open: () => Buffer): Buffer | null {
+  try {
+    return open()
+  } catch (error) {
+    if (error instanceof CannotOpen) return null
+    throw error
+  }
+}
+
+/** Of bytes that could not be read nobody knows where an identifier begins: separators are passed over anywhere. */
+function isWrittenIn(bytes: Buffer, iccid: string): boolean {
+  return bytes
+    .toString('latin1')
+    .replace(/[\s.-]/g, '')
+    .includes(iccid)
 }
 
 async function audit(db: Kysely<Tables>, accountName: string | null, iccid: string, callbackId: string | null) {

@@ -1,3 +1,5 @@
+import { isObject } from './callback.ts'
+import { normalIdentifier, normalKind } from './identifiers.ts'
 import type { JsonObject } from './json-message.ts'
 import type { Secrets } from './secrets-in-callback.ts'
 
@@ -14,17 +16,23 @@ export function putSecretsBack(message: JsonObject, secrets: Secrets): JsonObjec
 
 /**
  * The device credential of one profile. A callback may speak of several profiles, each with its own: the one is meant
- * whose profile response names the ICCID, or the only one there is.
+ * whose profile response names the ICCID. Where none does, it is the only one there is, unless it names another;
+ * null: it has none.
  */
 export function credentialOf(
   message: JsonObject,
   secrets: Secrets,
   iccid: string,
-): { username: string | null; password: string | null } {
-  const found = Object.entries(secrets).filter(([pointer]) => /\/deviceCredential$/i.test(pointer))
-  const named = found.find(([pointer]) => names(at(message, pointerNames(pointer).slice(0, -1)), iccid))
-  const [, credential] = named ?? (found.length === 1 ? found[0] : undefined) ?? []
-  const { username, password } = (credential ?? {}) as JsonObject
+): { username: string | null; password: string | null } | null {
+  const found = Object.entries(secrets)
+    .filter(([pointer]) => /\/deviceCredential$/i.test(pointer))
+    .map(([pointer, credential]) => ({ credential, holder: holderOf(message, pointer) }))
+  const named = found.find(({ holder }) => namesIccid(holder, iccid))
+  const [only, ...others] = found
+  const lone = only !== undefined && others.length === 0 && !namesAnIccid(only.holder) ? only : undefined
+  const meant = named ?? lone
+  if (meant === undefined) return null
+  const { username, password } = (meant.credential ?? {}) as JsonObject
   return {
     username: typeof username === 'string' ? username : null,
     password: typeof password === 'string' ? password : null,
@@ -38,18 +46,30 @@ export function credentialOf(
 export function secretsOfOthers(message: JsonObject, secrets: Secrets, iccid: string): Secrets {
   return Object.fromEntries(
     Object.entries(secrets).filter(([pointer]) => {
-      const holder = at(message, pointerNames(pointer).slice(0, -1))
-      return holder !== message && namesAnIccid(holder) && !names(holder, iccid)
+      const holder = holderOf(message, pointer)
+      return holder !== message && namesAnIccid(holder) && !namesIccid(holder, iccid)
     }),
   )
 }
 
-function namesAnIccid(holder: unknown): boolean {
-  return /"kind":"iccid"/i.test(JSON.stringify(holder ?? null))
+/** Whether anything in there is that ICCID, in whatever form the carrier wrote it. */
+export function namesIccid(value: unknown, iccid: string): boolean {
+  if (typeof value === 'string') return normalIdentifier('iccid', value) === iccid
+  return inside(value).some(item => namesIccid(item, iccid))
 }
 
-function names(profile: unknown, iccid: string): boolean {
-  return JSON.stringify(profile ?? null).includes(JSON.stringify(iccid))
+function namesAnIccid(value: unknown): boolean {
+  const isIccid = ([key, item]: [string, unknown]) =>
+    key.toLowerCase() === 'kind' && typeof item === 'string' && normalKind(item) === 'iccid'
+  return (isObject(value) && Object.entries(value).some(isIccid)) || inside(value).some(namesAnIccid)
+}
+
+function inside(value: unknown): unknown[] {
+  return typeof value === 'object' && value !== null ? Object.values(value) : []
+}
+
+function holderOf(message: JsonObject, pointer: string): unknown {
+  return at(message, pointerNames(pointer).slice(0, -1))
 }
 
 function at(message: JsonObject, path: readonly string[]): unknown {

@@ -15,6 +15,8 @@ import { inTransaction } from '../database/transaction.ts'
 import { writeTogether } from '../database/write-together.ts'
 import type { Accounts } from '../operating/access.ts'
 import type { CursorKey } from '../operating/cursor.ts'
+import { erasedOnRequest } from '../retention/forget-secrets.ts'
+import { CannotOpen } from '../secrets/sealer.ts'
 import { readJsonMessage } from '../thingspace/json-message.ts'
 import { arrivalsOf } from './arrivals.ts'
 import { type CallbackFilter, findCallback, keyOf, type WalkedCallback, walkCallbacks } from './find-callbacks.ts'
@@ -55,7 +57,7 @@ export async function reprocessCallbacks(
       outcome.matched += 1
       if (dryRun || !open.includes(row.verdict)) continue
       const verdict = await inTransaction(db, trx => reprocessCallback(trx, keys, row.id)).catch(error => {
-        if (refusalOf(error) === 'refused') return row.verdict
+        if (refusalOf(error) === 'refused' || error instanceof CannotOpen) return row.verdict
         throw error
       })
       outcome.reprocessed += 1
@@ -68,21 +70,18 @@ export async function reprocessCallbacks(
 }
 
 async function reprocessCallback(db: Kysely<Tables>, keys: Keys, id: string): Promise<string> {
-  const row = await db.selectFrom('callbacks').selectAll().where('id', '=', id).executeTakeFirstOrThrow()
-  const callback = readAgain(row, keys)
-  const { requestId } = callback.reading
+  const found = db.selectFrom('callbacks').selectAll().where('id', '=', id)
+  const unlocked = await found.executeTakeFirstOrThrow()
+  if (!mayBeRead(unlocked)) return unlocked.verdict
+  const { requestId } = readAgain(unlocked, keys).reading
   const { now, activations } = await lockActivations(
     db,
-    requestId === null ? [] : [{ accountName: row.account_name, requestId }],
+    requestId === null ? [] : [{ accountName: unlocked.account_name, requestId }],
   )
-  const { verdict: known } = await db
-    .selectFrom('callbacks')
-    .select('verdict')
-    .where('id', '=', id)
-    .forUpdate()
-    .executeTakeFirstOrThrow()
-  // Meanwhile its activation may have been recorded, and have claimed it.
-  if (!open.includes(known)) return known
+  // Meanwhile its activation may have been recorded, and have claimed it, or its secrets were erased.
+  const row = await found.forUpdate().executeTakeFirstOrThrow()
+  if (!mayBeRead(row)) return row.verdict
+  const callback = readAgain(row, keys)
 
   const [activation = null] = activations
   const before = await db.deleteFrom('results').where('source_id', '=', id).returningAll().execute()
@@ -110,6 +109,10 @@ async function reprocessCallback(db: Kysely<Tables>, keys: Keys, id: string): Pr
     .execute()
   await saveWorkingSet(db, set)
   return verdict
+}
+
+function mayBeRead({ verdict, reason }: Pick<CallbacksTable, 'verdict' | 'reason'>): boolean {
+  return open.includes(verdict) && reason !== erasedOnRequest
 }
 
 function byId(activations: readonly ActivationState[]): Map<string, ActivationState> {

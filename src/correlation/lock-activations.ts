@@ -7,6 +7,8 @@ import type { ActivationState } from './working-set.ts'
 export interface RequestName {
   accountName: string
   requestId: string
+  /** When the first callback named it, where that was long ago: it lay in the spool. */
+  namedAt?: Date | undefined
 }
 
 export interface LockedActivations {
@@ -35,11 +37,26 @@ export async function tryLockActivations(
   db: Kysely<Tables>,
   requests: readonly RequestName[],
 ): Promise<LockedActivations | null> {
-  const distinct = [...new Map(requests.map(name => [`${name.requestId} ${name.accountName}`, name])).values()]
+  const distinct = eachOnce(requests)
   if (distinct.length === 0) return { now: latestOf(await readClock.execute(db)), activations: [] }
   const locked = await lock.execute(db, distinct, distinct)
   if (locked.length < distinct.length) return null
   return { now: latestOf(locked), activations: locked.map(activationState) }
+}
+
+/** Of several that name the same request, the one that named it first. */
+function eachOnce(requests: readonly RequestName[]): RequestName[] {
+  const byName = new Map<string, RequestName>()
+  for (const request of requests) {
+    const key = `${request.requestId} ${request.accountName}`
+    const known = byName.get(key)
+    if (known === undefined || timeOf(request) < timeOf(known)) byName.set(key, request)
+  }
+  return [...byName.values()]
+}
+
+function timeOf({ namedAt }: RequestName): number {
+  return namedAt?.getTime() ?? Number.POSITIVE_INFINITY
 }
 
 function latestOf(read: readonly { clock: Date }[]): Date {
@@ -49,12 +66,13 @@ function latestOf(read: readonly { clock: Date }[]): Date {
 type Row = Omit<ActivationsTable, 'id'> & { id: string }
 
 const names = rows('"requestId" text, "accountName" text')
+const namesWithTimes = rows('"requestId" text, "accountName" text, "namedAt" timestamptz')
 
 /** Its clock is read row by row, each after that row was locked: the latest is the one after all. */
 const lock = statement<Row & { clock: Date }>`
   with made as (
     insert into activations (request_id, account_name, submitted_at)
-    select "requestId", "accountName", clock_timestamp() from ${names}
+    select "requestId", "accountName", least(clock_timestamp(), "namedAt") from ${namesWithTimes}
     where not exists (
       select from activations a where a.request_id = r."requestId" and a.account_name = r."accountName"
     )

@@ -18,6 +18,8 @@ export interface IncomingCallback {
   sealKeyId: string | null
   /** Part of a try that failed: was that committed all the same, this delivery is counted. */
   tried?: boolean
+  /** See `Authentic`. */
+  spooledAt?: Date | undefined
 }
 
 export interface Authentic {
@@ -26,6 +28,8 @@ export interface Authentic {
   serviceName: string
   bytes: Buffer
   json: Extract<JsonMessage, { ok: true }>
+  /** When it came, where that was long ago: it lay in the spool. */
+  spooledAt?: Date | undefined
 }
 
 export interface Keys {
@@ -57,11 +61,12 @@ function keepBytes(message: Authentic, reading: Reading, keys: Keys): IncomingCa
   return { ...common(message, reading, keys), body: null, sealed, sealKeyId: keyId }
 }
 
-function common({ id, accountName, serviceName, json, bytes }: Authentic, reading: Reading, keys: Keys) {
+function common({ id, accountName, serviceName, json, bytes, spooledAt }: Authentic, reading: Reading, keys: Keys) {
   return {
     id,
     accountName,
     serviceName,
+    spooledAt,
     reading,
     fingerprint: fingerprint(keys.fingerprintKey, accountName, json, bytes),
   }

@@ -5,7 +5,7 @@ import { CannotOpen, type Sealer } from '../secrets/sealer.ts'
 import type { Authentic } from './incoming-callback.ts'
 
 /** A callback as it came, before anything is read from it. */
-export type SpooledCallback = Pick<Authentic, 'id' | 'accountName' | 'serviceName' | 'bytes'>
+export type SpooledCallback = Pick<Authentic, 'id' | 'accountName' | 'serviceName' | 'bytes' | 'spooledAt'>
 
 /** One row: its place in the order of arrival, and what it holds; null when no key at hand opens it. */
 export interface SpoolRow {
@@ -219,6 +219,7 @@ interface StoredRow {
   id: string
   account_name: string
   service_name: string
+  arrived_at: number
   sealed: Uint8Array
   key_id: string
 }
@@ -226,7 +227,7 @@ interface StoredRow {
 function openRow(sealer: Sealer, row: StoredRow): SpooledCallback | null {
   const callback = { id: row.id, accountName: row.account_name, serviceName: row.service_name }
   const bytes = openOrNull(sealer, row, boundTo(callback))
-  return bytes === null ? null : { ...callback, bytes }
+  return bytes === null ? null : { ...callback, bytes, spooledAt: new Date(row.arrived_at) }
 }
 
 function boundTo({ id, accountName, serviceName }: Omit<SpooledCallback, 'bytes'>): string {

@@ -105,7 +105,9 @@ async function lockAndLoad(db: Kysely<Tables>, callbacks: readonly IncomingCallb
   if (locked === null) return lockAndLoad(db, callbacks)
   const { now, activations } = locked
   const activationOf = activationsByName(activations)
-  const arrivals = new Map(callbacks.map(callback => [callback.id, arrivalsOf(callback, activationOf(callback), now)]))
+  const arrivals = new Map(
+    callbacks.map(callback => [callback.id, arrivalsOf(callback, activationOf(callback), cameAt(callback, now))]),
+  )
   const set = await completeWorkingSet(db, now, activations, [...arrivals.values()].flat(), {
     targets,
     profiles: profileStates(profileRows, named, now),
@@ -129,9 +131,14 @@ function isNameless({ activationId }: NewCallback): boolean {
 }
 
 function requestsOf(callbacks: readonly IncomingCallback[]) {
-  return callbacks.flatMap(({ accountName, reading: { requestId } }) =>
-    requestId === null ? [] : [{ accountName, requestId }],
+  return callbacks.flatMap(({ accountName, reading: { requestId }, spooledAt: namedAt }) =>
+    requestId === null ? [] : [{ accountName, requestId, namedAt }],
   )
+}
+
+/** One from the spool takes its place among those that came before and after it, and not behind all that came meanwhile. */
+function cameAt({ spooledAt }: IncomingCallback, now: Date): Date {
+  return spooledAt !== undefined && spooledAt < now ? spooledAt : now
 }
 
 type ActivationOf = (callback: IncomingCallback) => ActivationState | null

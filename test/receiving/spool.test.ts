@@ -334,6 +334,43 @@ t.test(
   },
 )
 
+t.test('what lay in the spool takes its place among what came before and after it', { buffered: true }, async t => {
+  const { link, env, sql } = await prepare(t)
+  const direct = await start(t, { ...env, DATA_DIR: `${env.DATA_DIR}/live` })
+  await direct.opened
+  link.close()
+  const spooling = await start(t, env)
+  const told = async (url: string, requestId: string, state: string) =>
+    (await post(url, 1, { requestId, state })).status
+  t.equal(await told(spooling.url, 'recorded', 'FIRST'), 202)
+  t.equal(await told(spooling.url, 'named-first', 'SECOND'), 202)
+  t.equal(await told(spooling.url, 'a-request-named-later', 'THIRD'), 202)
+  await spooling.close()
+
+  link.restore()
+  await until(async () => (await told(direct.url, 'recorded', 'LAST OF ITS REQUEST')) === 200)
+  const states = () => sql('select state from profiles')
+  t.strictSame(await states(), [{ state: 'LAST_OF_ITS_REQUEST' }])
+  await sql("update activations set submitted_at = submitted_at - interval '1 hour', recorded_at = submitted_at")
+  await sql("update profiles set spoken_submitted_at = spoken_submitted_at - interval '1 hour'")
+
+  const draining = await start(t, env)
+  await draining.opened
+  await until(async () => (await metric(draining.url, 'thingspace_spool_depth')) === 0)
+  t.strictSame(await states(), [{ state: 'THIRD' }], 'of three requests the one that was named last')
+  t.strictSame(await sql('select request_id from activations order by submitted_at'), [
+    { request_id: 'recorded' },
+    { request_id: 'named-first' },
+    { request_id: 'a-request-named-later' },
+  ])
+  t.strictSame(
+    await sql(`
+        select s.facts ->> 'state' as state from results s join activations a on a.id = s.activation_id
+        where a.request_id = 'recorded' order by s.at`),
+    [{ state: 'FIRST' }, { state: 'LAST_OF_ITS_REQUEST' }],
+  )
+})
+
 t.test('without a spool a callback is refused while the database is away', { buffered: true }, async t => {
   const { link, env } = await prepare(t)
   const service = await start(t, { ...env, SPOOL: 'off' })
@@ -372,9 +409,9 @@ t.test(
     spool.remove([1])
     spool.close()
     const again = openSpool({ dataDir, sealer, maxBytes: 1_000_000 })
-    t.strictSame(
+    t.match(
       again.after(0, 9).map(row => row.callback),
-      [callback('b'), callback('c')],
+      [callback('b'), callback('c')].map(one => ({ ...one, spooledAt: Date })),
     )
     again.close()
     const { sealed, keyId } = sealer.seal(Buffer.from('x'), 'spool:a')

@@ -34,8 +34,8 @@ export interface KnownCallersOptions {
   /** Known once `start` is called. */
   listenersKey: () => Buffer | null
   log: Logger
-  /** Where the listeners outlive the process, for a start without the database; null: nowhere. */
-  keep: KeptListeners | null
+  /** Where the listeners outlive the process, for a start without the database. */
+  keep: KeptListeners
 }
 
 /** Far below the 2 seconds that are promised: a read may fail once, or take its time. */
@@ -62,16 +62,15 @@ export function knowCallers({ config, databaseUrl, listenersKey, log, keep }: Kn
       const endsTryOut = triedOut && !isEmpty(loaded)
       triedOut = config.tryOut && isEmpty(loaded)
       const key = listenersKey()
-      if (key !== null) kept?.keep({ key, accepted: loaded.listeners.accepted })
+      if (key !== null) kept.keep({ key, accepted: loaded.listeners.accepted })
       if (endsTryOut) log.warn('the try-out mode has ended: there is a token or a listener now')
     },
     onFailure: error => log.warn({ err: error }, 'tokens and listeners can not be read; the last known ones count'),
   })
   const isEmpty = (loaded: { tokens: StoredTokens; listeners: StoredListeners } | null) =>
     loaded !== null && !loaded.tokens.any && !loaded.listeners.any
-  const kept =
-    keep === null ? null : keptListeners(keep, error => log.error({ err: error }, 'the listeners could not be kept'))
-  let accepted: AcceptedListeners | null = kept?.read() ?? null
+  const kept = keptListeners(keep, error => log.error({ err: error }, 'the listeners could not be kept'))
+  let accepted: AcceptedListeners | null = kept.read()
 
   return {
     tokens: {

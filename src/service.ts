@@ -22,9 +22,9 @@ import { openCarrier } from './operating/open-carrier.ts'
 import type { Tracing } from './operating/tracing/tracing.ts'
 import { admitEarly } from './receiving/admit-early.ts'
 import { createCallbackWriter } from './receiving/callback-writer.ts'
-import { drainSpool } from './receiving/drain-spool.ts'
+import { type Drain, drainSpool } from './receiving/drain-spool.ts'
+import { holdSpools, spoolProblems } from './receiving/held-spools.ts'
 import { watchOutage } from './receiving/outage.ts'
-import { openLeftSpools, openOwnSpool, spoolProblems } from './receiving/own-spool.ts'
 import { storeOrSpool } from './receiving/store-or-spool.ts'
 import { type DatabaseKeys, loadDatabaseKeys } from './secrets/database-keys.ts'
 import { createSealer } from './secrets/sealer.ts'
@@ -103,16 +103,21 @@ export async function startService(
   let databaseKeys: DatabaseKeys | null = null
   const keys = () => (databaseKeys === null ? null : { sealer, fingerprintKey: databaseKeys.fingerprint })
   const listenersKey = () => databaseKeys?.listeners ?? null
-  const spool = openOwnSpool(config, sealer, log)
-  const spools = spool === null ? [] : [spool, ...(isFirst ? openLeftSpools(config, sealer, log) : [])]
+  const spools = holdSpools({ config, sealer, log, isFirst })
   const outage = watchOutage()
   const callers = knowCallers({
     config,
     databaseUrl: url,
     listenersKey,
     log,
-    keep:
-      spool === null ? null : { keep: plain => spool.keep('listeners', plain), kept: () => spool.kept('listeners') },
+    keep: {
+      keep(plain) {
+        const own = spools.own()
+        own?.keep('listeners', plain)
+        return own !== null
+      },
+      kept: () => spools.own()?.kept('listeners') ?? null,
+    },
   })
   const metrics = createMetrics({
     queueDepth: () => writer.depth(),
@@ -138,16 +143,18 @@ export async function startService(
     }),
   )
   const readMetrics = shareMetrics?.(metrics.registry) ?? (() => metrics.registry.metrics())
-  metrics.measureSpools(spools, config.spoolMaxAgeMs)
+  metrics.measureSpools({ ...spools, wanted: config.spoolMaxBytes !== null, maxAgeMs: config.spoolMaxAgeMs })
   const take = storeOrSpool({
     writer,
-    spool,
+    ownSpool: spools.own,
     outage,
     onSpooled: () => metrics.spooled.inc(),
     onFailure: error => log.error({ err: error }, 'the spool can not be written'),
   })
-  const drains = spools.map(spool =>
-    drainSpool({
+  const drains: Drain[] = []
+  let mayDrain = false
+  spools.onHad(spool => {
+    const drain = drainSpool({
       spool,
       writer,
       outage,
@@ -158,8 +165,10 @@ export async function startService(
       onUnopened: callbacks =>
         log.error({ callbacks }, 'spooled callbacks do not open: add their key to SEAL_KEYS_PREVIOUS and start again'),
       onFailure: error => log.error({ err: error }, 'the spool can not be drained'),
-    }),
-  )
+    })
+    drains.push(drain)
+    if (mayDrain) drain.start()
+  })
   const feed = createChangeFeed(reading.seenBy, url, log)
   const client =
     config.thingSpace === null ? null : countCarrierCalls(openCarrier(asking, sealer, config.thingSpace), metrics)
@@ -172,7 +181,7 @@ export async function startService(
     seenBy: reading.seenBy,
     take,
     // In an outage nothing waits for the database: the spool tells whether there is room.
-    isFull: () => writer.isFull() && !(spool !== null && outage.isLikely()),
+    isFull: () => writer.isFull() && !(spools.own() !== null && outage.isLikely()),
     keys,
     metrics,
     readMetrics,
@@ -181,7 +190,7 @@ export async function startService(
     client,
     leaving: leaving.signal,
     findProblems: async () =>
-      closing ? ['shutting down'] : [...spoolProblems(spool, config), ...(await databaseProblems(asking))],
+      closing ? ['shutting down'] : [...spoolProblems(spools.own(), config), ...(await databaseProblems(asking))],
   })
   const background = createBackgroundWork({ store, config, listenersKey, client, metrics, log })
   const isClosing = () => closing
@@ -191,6 +200,7 @@ export async function startService(
     if (reader === null) log.warn(noReader)
     reading.readAs(reader)
     databaseKeys = await onceReached(() => loadDatabaseKeys(asking, sealer), { log, isClosing })
+    mayDrain = true
     for (const drain of drains) drain.start()
     await callers.start()
     if (callers.isUnprotected() && !config.tryOut) throw new ConfigError([unprotected(config.host)])
@@ -204,7 +214,7 @@ export async function startService(
     await Promise.all([feed.stop(), callers.stop(), ...drains.map(drain => drain.stop())])
     await writer.drained()
     await opened.catch(() => undefined)
-    for (const each of spools) each.close()
+    spools.close()
     await Promise.all([receiving.destroy(), asking.destroy(), reading.destroy(), store.db.destroy()])
     await embedded?.stop()
   }

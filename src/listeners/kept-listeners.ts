@@ -8,7 +8,8 @@ export interface AcceptedListeners {
 
 /** A place for one thing, sealed, that outlives the process. */
 export interface KeptListeners {
-  keep(plain: Buffer): void
+  /** False: there is no such place, now. */
+  keep(plain: Buffer): boolean
   kept(): Buffer | null
 }
 
@@ -27,8 +28,7 @@ export function keptListeners(place: KeptListeners, onFailure: (error: unknown) 
       const text = encode(listeners)
       if (text === last) return
       try {
-        place.keep(Buffer.from(text))
-        last = text
+        if (place.keep(Buffer.from(text))) last = text
       } catch (error) {
         onFailure(error)
       }

@@ -21,7 +21,14 @@ export interface Metrics {
   spooled: Counter
   drained: Counter
   /** None: callbacks are not kept on the disk. */
-  measureSpools(spools: readonly MeasuredSpool[], maxAgeMs: number): void
+  measureSpools(spools: MeasuredSpools): void
+}
+
+export interface MeasuredSpools {
+  wanted: boolean
+  own(): MeasuredSpool | null
+  all(): readonly MeasuredSpool[]
+  maxAgeMs: number
 }
 
 export interface MeasuredSpool {
@@ -81,8 +88,7 @@ export function createMetrics(measured: Measured): Metrics {
       this.set(1)
     },
   })
-  let spools: readonly MeasuredSpool[] = []
-  let spoolMaxAgeMs = Number.POSITIVE_INFINITY
+  let spools: MeasuredSpools = { wanted: false, own: () => null, all: () => [], maxAgeMs: Number.POSITIVE_INFINITY }
   const gauge = (name: string, help: string, aggregator: Aggregator, measure: () => number) =>
     new Gauge({
       name,
@@ -93,11 +99,15 @@ export function createMetrics(measured: Measured): Metrics {
         this.set(measure())
       },
     })
-  const sum = (of: (spool: MeasuredSpool) => number) => spools.reduce((total, spool) => total + of(spool), 0)
-  const oldestAgeMs = () => Math.max(0, ...spools.map(spool => spool.oldestAgeMs()))
-  gauge('thingspace_spool_active', 'Whether callbacks can be kept on the disk while the database is away', 'min', () =>
-    Number(spools.length > 0),
+  const sum = (of: (spool: MeasuredSpool) => number) => spools.all().reduce((total, spool) => total + of(spool), 0)
+  const oldestAgeMs = () => Math.max(0, ...spools.all().map(spool => spool.oldestAgeMs()))
+  gauge(
+    'thingspace_spool_wanted',
+    'Whether callbacks are to be kept on the disk while the database is away',
+    'max',
+    () => Number(spools.wanted),
   )
+  gauge('thingspace_spool_active', 'Whether they can be', 'min', () => Number(spools.own() !== null))
   gauge('thingspace_spool_depth', 'Callbacks on the disk that are not in the database yet', 'sum', () =>
     sum(spool => spool.depth()),
   )
@@ -110,13 +120,12 @@ export function createMetrics(measured: Measured): Metrics {
     () => oldestAgeMs() / 1_000,
   )
   gauge('thingspace_spool_too_old', 'Whether the oldest one waits for longer than SPOOL_MAX_AGE', 'max', () =>
-    Number(oldestAgeMs() > spoolMaxAgeMs),
+    Number(oldestAgeMs() > spools.maxAgeMs),
   )
   const metrics: Metrics = {
     registry,
-    measureSpools(opened, maxAgeMs) {
-      spools = opened
-      spoolMaxAgeMs = maxAgeMs
+    measureSpools(held) {
+      spools = held
     },
     spooled: new Counter({
       name: 'thingspace_spool_spooled_total',

@@ -16,7 +16,7 @@ export interface SpoolRow {
 export interface Spool {
   /** Resolves once it is on the disk. Rejects with `SpoolFull` at once when there is no room, else as the disk says. */
   add(callback: SpooledCallback): Promise<void>
-  /** The oldest ones behind that place, without those that were set aside. */
+  /** The oldest ones behind that place, as many as may be in memory at once, without those that were set aside. */
   after(place: number, most: number): SpoolRow[]
   remove(places: readonly number[]): void
   /** They stay, and are not looked at again before the next start, which may come with the key. */
@@ -35,6 +35,8 @@ export interface Spool {
   kept(name: string): Buffer | null
   close(): void
 }
+
+export const spoolFile = 'spool.sqlite'
 
 export class SpoolFull extends Error {
   override name = 'SpoolFull'
@@ -62,6 +64,8 @@ interface Adding {
 
 /** What a row costs beside its sealed bytes, roughly. */
 const rowBytes = 160
+/** A drain reads, opens and parses what it takes at once. */
+const bytesAtOnce = 8 * 2 ** 20
 const busy = 5
 
 /**
@@ -70,7 +74,7 @@ const busy = 5
  */
 export function openSpool({ dataDir, sealer, maxBytes }: SpoolOptions): Spool {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-  const db = openFile(path.join(dataDir, 'spool.sqlite'))
+  const db = openFile(path.join(dataDir, spoolFile))
   syncFolder(dataDir)
   const insert = db.prepare(
     'insert into callbacks (id, account_name, service_name, arrived_at, sealed, key_id) values (?, ?, ?, ?, ?, ?)',
@@ -125,16 +129,21 @@ export function openSpool({ dataDir, sealer, maxBytes }: SpoolOptions): Spool {
       })
     },
     after(place, most) {
-      return (select.all(place, most) as unknown as StoredRow[]).map(row => ({
-        place: row.place,
-        callback: openRow(sealer, row),
-      }))
+      const found: SpoolRow[] = []
+      let read = 0
+      for (const row of select.iterate(place, most) as Iterable<unknown> as Iterable<StoredRow>) {
+        found.push({ place: row.place, callback: openRow(sealer, row) })
+        read += row.sealed.length
+        if (read >= bytesAtOnce) break
+      }
+      return found
     },
     remove(places) {
       if (places.length === 0) return
       const removed = inTransaction(db, () => places.flatMap(place => erase.all(place) as { bytes: number }[]))
       depth -= removed.length
       for (const row of removed) bytes -= row.bytes + rowBytes
+      if (depth === 0) db.exec('pragma wal_checkpoint(truncate)')
     },
     setAside(places) {
       if (places.length > 0) inTransaction(db, () => places.map(place => putAside.run(place)))
@@ -168,6 +177,8 @@ function openFile(file: string): DatabaseSync {
       pragma journal_mode = wal;
       pragma synchronous = full;
       pragma journal_size_limit = 16777216;
+      -- What was drained is erased, not only given free: somebody may ask for it to be forgotten.
+      pragma secure_delete = on;
       begin immediate;
       create table if not exists callbacks (
         place integer primary key autoincrement,

@@ -13,7 +13,8 @@ export interface Spooled {
 
 export interface StoreOrSpoolOptions {
   writer: Pick<CallbackWriter, 'store'>
-  spool: Spool | null
+  /** null: there is none, now. */
+  ownSpool: () => Spool | null
   outage: Outage
   onSpooled: () => void
   /** The disk would not take it. */
@@ -24,8 +25,9 @@ export interface StoreOrSpoolOptions {
  * Takes an authentic message: into the database, or while that is away into the spool. Throws as the writer does when
  * neither has it. In an outage nothing waits for the database any more: whether it is back is found out by the drain.
  */
-export function storeOrSpool({ writer, spool, outage, onSpooled, onFailure }: StoreOrSpoolOptions) {
+export function storeOrSpool({ writer, ownSpool, outage, onSpooled, onFailure }: StoreOrSpoolOptions) {
   return async (message: Authentic): Promise<StoredCallback | Spooled> => {
+    const spool = ownSpool()
     if (spool === null) return writer.store(message)
     if (outage.isOn()) return keep(spool, message)
     try {

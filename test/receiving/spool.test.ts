@@ -1,8 +1,9 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 import pg from 'pg'
 import t, { type Test } from 'tap'
@@ -370,6 +371,91 @@ t.test('what lay in the spool takes its place among what came before and after i
     [{ state: 'FIRST' }, { state: 'LAST_OF_ITS_REQUEST' }],
   )
 })
+
+t.test(
+  'a spool that another process has is had when that leaves, with what lies in it',
+  { buffered: true },
+  async t => {
+    const { link, env, sql } = await prepare(t)
+    const leaving = await start(t, env)
+    await leaving.opened
+    link.close()
+    t.match(await post(leaving.url, 1), { status: 202 })
+    const next = await start(t, env)
+    t.strictSame(await spoolOf(next.url), { wanted: 1, active: 0 })
+    t.match(await post(next.url, 2), { status: 503 })
+    await leaving.close()
+    await until(async () => (await metric(next.url, 'thingspace_spool_active')) === 1)
+    t.match(await post(next.url, 2), { status: 202 })
+    link.restore()
+    await until(async () => (await metric(next.url, 'thingspace_spool_drained_total')) === 2)
+    t.strictSame(await sql(`${requests} order by 1`), [{ request_id: 'request-1' }, { request_id: 'request-2' }])
+  },
+)
+
+t.test('what lies in a spool that is not wanted any more comes in all the same', { buffered: true }, async t => {
+  const { link, env, sql } = await prepare(t)
+  const first = await start(t, env)
+  await first.opened
+  link.close()
+  t.match(await post(first.url, 1), { status: 202 })
+  await first.close()
+  const without = await start(t, { ...env, SPOOL: 'off' })
+  t.strictSame(await spoolOf(without.url), { wanted: 0, active: 0 })
+  t.equal(await metric(without.url, 'thingspace_spool_depth'), 1)
+  t.match(await post(without.url, 2), { status: 503 }, 'no others are kept there')
+  link.restore()
+  await until(async () => (await metric(without.url, 'thingspace_spool_drained_total')) === 1)
+  t.strictSame(await sql(requests), [{ request_id: 'request-1' }])
+})
+
+t.test(
+  'what was drained is no longer on the disk, and no more is read at once than fits',
+  { buffered: true },
+  async t => {
+    const dataDir = await mkdtemp(path.join(tmpdir(), 'spool-test-'))
+    t.teardown(() => rm(dataDir, { recursive: true, force: true }))
+    const options = { dataDir, sealer: createSealer(Buffer.alloc(32, 7)), maxBytes: 100_000_000 }
+    const spool = openSpool(options)
+    const large = Buffer.alloc(3_000_000, 'x')
+    const add = (n: number, bytes: Buffer) =>
+      spool.add({ id: `id-${n}`, accountName: account, serviceName: 'X', bytes })
+    await Promise.all([1, 2, 3, 4].map(n => add(n, large)))
+    t.strictSame(
+      [0, 3].map(place => spool.after(place, 512).map(row => row.place)),
+      [[1, 2, 3], [4]],
+    )
+    spool.remove([1, 2, 3, 4])
+    await add(5, Buffer.from('"a login"'))
+    spool.close()
+
+    const sealed = sealedIn(dataDir)
+    t.equal(sealed.length, 1)
+    const again = openSpool(options)
+    t.ok(await isOnDisk(dataDir, sealed))
+    again.remove(again.after(0, 9).map(({ place }) => place))
+    t.notOk(await isOnDisk(dataDir, sealed))
+    again.close()
+    t.notOk(await isOnDisk(dataDir, sealed))
+  },
+)
+
+function sealedIn(dataDir: string): Buffer[] {
+  const db = new DatabaseSync(path.join(dataDir, 'spool.sqlite'))
+  const rows = db.prepare('select sealed from callbacks').all()
+  db.close()
+  return rows.map(({ sealed }) => Buffer.from(sealed as Uint8Array))
+}
+
+async function isOnDisk(folder: string, wanted: Buffer[]): Promise<boolean> {
+  const files = await Promise.all((await readdir(folder)).map(name => readFile(path.join(folder, name))))
+  return wanted.some(one => files.some(file => file.includes(one)))
+}
+
+async function spoolOf(url: string): Promise<object> {
+  const [wanted, active] = await Promise.all(['wanted', 'active'].map(name => metric(url, `thingspace_spool_${name}`)))
+  return { wanted, active }
+}
 
 t.test('without a spool a callback is refused while the database is away', { buffered: true }, async t => {
   const { link, env } = await prepare(t)

@@ -14,7 +14,7 @@ t.test(
     const take = (error: Error) =>
       storeOrSpool({
         writer: { store: () => Promise.reject(error) },
-        spool: { add: async ({ id }) => void spooled.push(id) } as Pick<Spool, 'add'> as Spool,
+        ownSpool: () => ({ add: async ({ id }) => void spooled.push(id) }) as Pick<Spool, 'add'> as Spool,
         outage,
         onSpooled: () => undefined,
         onFailure: () => undefined,

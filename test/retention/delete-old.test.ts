@@ -40,6 +40,15 @@ t.test('one whose login was replaced goes when the deleting begins anew', async 
   t.equal(await run(service, { ...forever, callbacks: 400 * day }), 1)
 })
 
+t.test('what is young and stands before what is old holds up nothing', async t => {
+  const service = await takeTestService(t, byHand)
+  const young = (await service.callback({ requestId: 'of-another-kind', note: 1 })).body.callbackId
+  for (const note of [2, 3]) await service.callback({ requestId: 'of-another-kind', note })
+  await service.sql(`update callbacks set received_at = received_at - interval '500 days' where id <> $1`, [young])
+  t.equal(await run(service, { ...forever, callbacks: 400 * day }), 2)
+  t.match(await service.get('/v1/callbacks'), { body: { items: [{ callbackId: young }] } })
+})
+
 t.test('the history goes when it is old, but any time since then can be asked for', async t => {
   const service = await takeTestService(t, byHand)
   const say = (state: string) => service.callback(makeCallback({ requestId: 'known', ...device(1), state }))

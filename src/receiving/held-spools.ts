@@ -1,0 +1,115 @@
+import { existsSync } from 'node:fs'
+import path from 'node:path'
+import type { Logger } from 'pino'
+import type { Config } from '../config.ts'
+import type { Sealer } from '../secrets/sealer.ts'
+import { leftFolders } from '../workers/worker-folders.ts'
+import { openSpool, type Spool, SpoolTaken, spoolFile } from './spool.ts'
+
+/** The spools of this process: its own, and those that others left on its disk. */
+export interface HeldSpools {
+  /** Where callbacks go while the database is away; null: none is wanted, or it could not be had yet. */
+  own(): Spool | null
+  all(): readonly Spool[]
+  /** For each of them, also for one that is had later. */
+  onHad(work: (spool: Spool) => void): void
+  close(): void
+}
+
+export interface HoldSpoolsOptions {
+  config: Pick<Config, 'dataDir' | 'spoolMaxBytes' | 'workers'>
+  sealer: Sealer
+  log: Logger
+  /** Of several processes, the first brings in what is left on the disk by those that there are no more. */
+  isFirst: boolean
+}
+
+/** From here on others should take the callbacks. */
+const nearlyFull = 0.9
+const askAgainMs = 1_000
+
+/**
+ * Opens what there is. A spool that can't be had is asked for again: the process that has it may be the one whose place
+ * this one takes, and leaves callbacks behind. Meanwhile it goes on without: the database is there far more often than away.
+ */
+export function holdSpools({ config, sealer, log, isFirst }: HoldSpoolsOptions): HeldSpools {
+  const { dataDir, spoolMaxBytes: maxBytes, workers } = config
+  const had: Spool[] = []
+  const listeners: ((spool: Spool) => void)[] = []
+  let own: Spool | null = null
+  let told: string | null = null
+
+  function askForOwn(): void {
+    if (maxBytes === null) return
+    try {
+      own = openSpool({ dataDir, sealer, maxBytes })
+    } catch (error) {
+      tell(error)
+      return
+    }
+    clearInterval(asking)
+    if (told !== null) log.info('the spool in DATA_DIR was had after all')
+    have(own)
+  }
+
+  /** Once, and again when it is for another reason. */
+  function tell(error: unknown): void {
+    const reason = String(error)
+    if (reason === told) return
+    told = reason
+    if (error instanceof SpoolTaken) {
+      log.warn(
+        'another process has the spool in this DATA_DIR: without one until that leaves; give each its own folder',
+      )
+    } else log.error({ err: error }, 'the spool in DATA_DIR can not be opened: running without one')
+  }
+
+  /** Of workers that there are no more, or of the time when a spool was wanted here: somebody has to bring these in. */
+  function openLeft(): void {
+    const folders = [...(maxBytes === null ? [dataDir] : []), ...leftFolders(dataDir, workers)]
+    for (const folder of folders.filter(folder => existsSync(path.join(folder, spoolFile)))) {
+      try {
+        const left = openSpool({ dataDir: folder, sealer, maxBytes: maxBytes ?? 0 })
+        if (left.depth() > 0) have(left)
+        else left.close()
+      } catch (error) {
+        if (!(error instanceof SpoolTaken)) log.error({ err: error, folder }, 'a spool that was left can not be opened')
+      }
+    }
+  }
+
+  function have(spool: Spool): void {
+    if (spool.depth() > 0) log.info({ callbacks: spool.depth() }, 'the spool holds callbacks of an earlier process')
+    had.push(spool)
+    for (const listener of listeners) listener(spool)
+  }
+
+  const asking = setInterval(askForOwn, askAgainMs).unref()
+  if (maxBytes === null) clearInterval(asking)
+  askForOwn()
+  if (isFirst) openLeft()
+  return {
+    own: () => own,
+    all: () => had,
+    onHad(work) {
+      listeners.push(work)
+      for (const spool of had) work(spool)
+    },
+    close() {
+      clearInterval(asking)
+      for (const spool of had) spool.close()
+    },
+  }
+}
+
+/**
+ * Whether others should take the callbacks. One that is too old is no reason to give it up: it was acknowledged. Those
+ * set aside for a key that is missing are not among these: the metric tells of them, and no other replica could help.
+ */
+export function spoolProblems(spool: Spool | null, { spoolMaxAgeMs }: Pick<Config, 'spoolMaxAgeMs'>): string[] {
+  if (spool === null) return []
+  return [
+    ...(spool.bytes() >= nearlyFull * spool.maxBytes ? ['the spool is nearly full'] : []),
+    ...(spool.oldestInTurnAgeMs() > spoolMaxAgeMs ? ['the spool holds callbacks for longer than SPOOL_MAX_AGE'] : []),
+  ]
+}

@@ -5,7 +5,7 @@ import { accessOf } from '../operating/access.ts'
 import type { Cursors } from '../operating/cursor.ts'
 import { answeredUnchanged, entityTag } from '../operating/etag.ts'
 import { ErrorReply } from '../operating/http-error.ts'
-import { Page, pageQuery } from '../operating/page.ts'
+import { Page, pageQuery, ViewTime } from '../operating/page.ts'
 import { activationTag } from './activation-routes.ts'
 import { ActivationStatus, ActivationView } from './activation-view.ts'
 import { listActivations } from './list-activations.ts'
@@ -16,8 +16,6 @@ export interface ActivationListRouteOptions {
   views: ActivationViews
   cursors: Cursors
 }
-
-const Time = Type.Optional(Type.String({ format: 'date-time' }))
 
 export const activationListRoute: FastifyPluginAsyncTypebox<ActivationListRouteOptions> = async (app, options) => {
   const { seenBy, views, cursors } = options
@@ -35,8 +33,8 @@ export const activationListRoute: FastifyPluginAsyncTypebox<ActivationListRouteO
             operation: Type.Optional(Type.String({ minLength: 1, maxLength: 40 })),
             status: Type.Optional(ActivationStatus),
             overdue: Type.Optional(Type.Boolean()),
-            submittedAfter: Time,
-            submittedBefore: Time,
+            submittedAfter: ViewTime,
+            submittedBefore: Type.Optional(Type.String({ format: 'date-time', description: 'RFC 3339, exclusive' })),
             ...pageQuery,
           },
           { additionalProperties: false },

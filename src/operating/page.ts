@@ -8,6 +8,15 @@ export const pageQuery = {
   cursor: Type.Optional(Type.String({ maxLength: 1000, description: '`next` or `prev` of an earlier answer' })),
 }
 
+/** A time that a list begins after. Times are given before the commit: only the feed shows a slow one for certain. */
+export const ViewTime = Type.Optional(
+  Type.String({
+    format: 'date-time',
+    description:
+      'RFC 3339, exclusive. For a view, not for a copy: a slower commit may be passed over; /v1/changes misses none',
+  }),
+)
+
 export function Page<T extends TSchema>(item: T) {
   const Cursor = Maybe(Type.String())
   return Type.Object({ items: Type.Array(item), next: Cursor, prev: Cursor })

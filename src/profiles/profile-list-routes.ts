@@ -5,7 +5,7 @@ import { accessOf } from '../operating/access.ts'
 import type { Cursors } from '../operating/cursor.ts'
 import { answeredUnchanged, entityTag } from '../operating/etag.ts'
 import { ErrorReply } from '../operating/http-error.ts'
-import { Page, pageQuery } from '../operating/page.ts'
+import { Page, pageQuery, ViewTime } from '../operating/page.ts'
 import { normalWord } from '../thingspace/read-callback.ts'
 import { listProfiles } from './list-profiles.ts'
 import { ProfileView, profileTagParts, profileView } from './profile-view.ts'
@@ -52,7 +52,7 @@ export const profileListRoutes: FastifyPluginAsyncTypebox<ProfileListRoutesOptio
                 description: 'what the activation says that spoke of it last',
               }),
             ),
-            changedAfter: Type.Optional(Type.String({ format: 'date-time', description: 'RFC 3339' })),
+            changedAfter: ViewTime,
             ...pageQuery,
           },
           { additionalProperties: false },

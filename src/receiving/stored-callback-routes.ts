@@ -8,7 +8,7 @@ import { accessOf } from '../operating/access.ts'
 import type { Cursors } from '../operating/cursor.ts'
 import { answeredUnchanged, entityTag } from '../operating/etag.ts'
 import { ErrorReply, HttpError } from '../operating/http-error.ts'
-import { Page, pageQuery } from '../operating/page.ts'
+import { Page, pageQuery, ViewTime } from '../operating/page.ts'
 import { CallbackView, callbackTagParts, callbackView, StoredVerdict } from './callback-view.ts'
 import { findCallback, findCallbacks } from './find-callbacks.ts'
 import type { Keys } from './incoming-callback.ts'
@@ -30,7 +30,7 @@ const filters = {
   accountName: Type.Optional(Name),
   serviceName: Type.Optional(Name),
   requestId: Type.Optional(Type.String({ minLength: 1, maxLength: 128 })),
-  receivedAfter: Type.Optional(Type.String({ format: 'date-time' })),
+  receivedAfter: ViewTime,
 }
 const errors = { 400: ErrorReply, 401: ErrorReply, 403: ErrorReply, 404: ErrorReply }
 const Reprocessed = Type.Object(

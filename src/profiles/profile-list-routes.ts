@@ -8,7 +8,7 @@ import { ErrorReply } from '../operating/http-error.ts'
 import { Page, pageQuery, ViewTime } from '../operating/page.ts'
 import { normalWord } from '../thingspace/read-callback.ts'
 import { listProfiles } from './list-profiles.ts'
-import { ProfileView, profileTagParts, profileView } from './profile-view.ts'
+import { ProfileView, profileTagParts, profileView, whatProfileStatusSays } from './profile-view.ts'
 
 export interface ProfileListRoutesOptions {
   seenBy: SeenBy
@@ -44,7 +44,7 @@ export const profileListRoutes: FastifyPluginAsyncTypebox<ProfileListRoutesOptio
           {
             accountName: Type.Optional(Type.String({ minLength: 1, maxLength: 64, pattern: printable })),
             state: word('what ThingSpace says of the line', 'ACTIVE'),
-            profileStatus: word('whether the profile is enabled on the device', 'ENABLE'),
+            profileStatus: word(whatProfileStatusSays, 'ENABLE'),
             profileRole: word('LEAD: Verizon; LOCAL: a global carrier', 'LEAD'),
             servicePlan: Type.Optional(Type.String({ minLength: 1, maxLength: 256, pattern: printable })),
             result: Type.Optional(

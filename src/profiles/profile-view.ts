@@ -6,6 +6,10 @@ import type { FoundProfile } from './find-profiles.ts'
 
 const Text = Maybe(Type.String())
 
+/** [DOC] seed: it "will show what request was made". */
+export const whatProfileStatusSays =
+  "ThingSpace's profileStatus; its page says it shows what request was made [DOC], so it may not be the state on the device [INF]"
+
 /** The identifiers are made up. */
 const profileExample = {
   iccid: '89999000000000000015',
@@ -45,7 +49,7 @@ export const ProfileView = Type.Object(
     msisdn: Text,
     accountName: Type.String(),
     state: Text,
-    profileStatus: Text,
+    profileStatus: Maybe(Type.String({ description: whatProfileStatusSays, examples: ['ENABLE'] })),
     profileRole: Maybe(
       Type.String({ description: 'LEAD: Verizon; LOCAL: a global carrier [DOC]', examples: ['LEAD'] }),
     ),

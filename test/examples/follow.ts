@@ -20,7 +20,11 @@ const known = new Map<string, { tag: string; profile: Profile }>()
 async function profileOf(iccid: string): Promise<Profile | undefined> {
   const header = { 'if-none-match': known.get(iccid)?.tag ?? '""' }
   const { data, response } = await client.GET('/v1/profiles/{iccid}', { params: { path: { iccid }, header } })
+  const { status } = response
   if (data !== undefined) known.set(iccid, { tag: response.headers.get('etag') ?? '', profile: data })
+  else if (status === 404) known.delete(iccid)
+  // What is not known now can't be dealt with: the program ends, and goes on from its cursor when it is started again.
+  else if (status !== 304) throw new Error(`a profile was asked for, and ${status} answered`)
   return known.get(iccid)?.profile
 }
 

@@ -2,6 +2,8 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { copyFile, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
@@ -98,8 +100,26 @@ t.test('the program of the README loses no change when it is killed and started 
   t.match(seen.at(-1), new RegExp(`profile request-12 ${device(12).iccid} ACTIVE LEAD$`))
 })
 
+t.test('the program of the README keeps no cursor of a change whose profile it could not ask for', async t => {
+  const folder = await consumer(t, await takeTestService(t))
+  const server = http.createServer((request, response) => {
+    const isFeed = request.url?.startsWith('/v1/changes') === true
+    response.writeHead(isFeed ? 200 : 503, { 'content-type': 'application/json' })
+    const item = { cursor: 'one', kind: 'profile', requestId: null, iccid: device(1).iccid }
+    response.end(JSON.stringify(isFeed ? { items: [item], cursor: 'one' } : { errorCode: '503', errorMessage: '' }))
+  })
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  t.teardown(() => server.close())
+  const { port } = server.address() as AddressInfo
+  const seen: string[] = []
+  const program = run(t, folder, { url: `http://127.0.0.1:${port}` }, seen)
+  await t.rejects(program.printed(1), { message: /it ended with 1: .*503/s })
+  t.strictSame(seen, [])
+  t.notOk(await readFile(path.join(folder, 'cursor')).catch(() => null))
+})
+
 /** Runs the program; what it printed is kept across runs, and one that comes again counts once. */
-function run(t: Test, cwd: string, service: TestService, seen: string[]) {
+function run(t: Test, cwd: string, service: Pick<TestService, 'url'>, seen: string[]) {
   const env = { PATH: process.env.PATH ?? '', SERVICE_URL: service.url, TOKEN: 'secret' }
   const child: ChildProcess = spawn(process.execPath, ['follow.ts'], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
   t.teardown(() => child.kill('SIGKILL'))

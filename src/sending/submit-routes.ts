@@ -65,7 +65,9 @@ export const submitRoutes: FastifyPluginAsyncTypebox<SubmitRoutesOptions> = asyn
           409: refused('Another request was sent with this Idempotency-Key'),
           429: refused("The token asked too much, or the carrier's pace would have one wait for too long"),
           502: refused('ThingSpace refuses us, not the request; nothing was recorded'),
-          503: refused('Nothing was sent; ask again after Retry-After seconds'),
+          503: refused(
+            'Nothing was sent; ask again after Retry-After seconds. Without that header sending is not configured',
+          ),
         },
       },
     },

@@ -53,7 +53,7 @@ export const submitRoutes: FastifyPluginAsyncTypebox<SubmitRoutesOptions> = asyn
         operationId: 'submitActivation',
         summary: 'Send an activation to ThingSpace, and record it',
         description:
-          "Answered when ThingSpace has taken it, with its requestId; its refusal is answered in its own words. When its answer does not come, the status is `unknown`: then it is never sent again by itself, and gets its requestId from the first callbacks. The carrier's pace of 100 requests a minute is kept: up to 30 seconds are waited for it, then 429.",
+          "Answered when ThingSpace has taken it, with its requestId; its refusal is answered in its own words. When its answer does not come, the status is `unknown`: then it is never sent again by itself, and gets its requestId from callbacks that leave no doubt, or from a person (/settle). The carrier's pace of 100 requests a minute is kept: up to 30 seconds are waited for it, then 429.",
         tags: ['activations'],
         querystring: NoQuery,
         headers: Headers,

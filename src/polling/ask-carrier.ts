@@ -23,8 +23,8 @@ export interface AskCarrierOptions {
   onPoll: (outcome: string) => void
 }
 
-/** Twelve hours in all, as long as an activation may take [DOC] SOAP ChangeDeviceState-Activate. */
-export const mostPolls = 18
+/** Twelve hours from the first to the last, as long as an activation may take [DOC] SOAP ChangeDeviceState-Activate. */
+export const mostPolls = 19
 const firstDelayMs = 30_000
 const longestDelayMs = 3_600_000
 const turnMs = 20_000

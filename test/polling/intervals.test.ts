@@ -1,4 +1,5 @@
 import t from 'tap'
+import { delayAfter, mostPolls } from '../../src/polling/ask-carrier.ts'
 import {
   activatePath,
   asked,
@@ -35,13 +36,19 @@ t.test('polls come at growing intervals, and stop, also where the carrier knows 
   await service.sql('update polls set polls = 4, next_poll_at = now()')
   const fifth = await poll(5)
   t.ok(fifth.wait > 450 && fifth.wait <= 480, `then after ${fifth.wait} s`)
-  await service.sql('update polls set polls = 17, next_poll_at = now()')
-  t.match(await poll(18), { stopped_because: 'tries' })
+  await service.sql(`update polls set polls = ${mostPolls - 1}, next_poll_at = now()`)
+  t.match(await poll(mostPolls), { stopped_because: 'tries' })
   await service.sql('update polls set next_poll_at = now()')
   const before = asked(carrier, statusPath)
   await new Promise(resolve => setTimeout(resolve, 3_000))
   t.equal(asked(carrier, statusPath), before, 'it is not asked about any more')
   t.equal(before, 3)
+})
+
+t.test('the last poll comes when the twelve hours are over that an activation may take, and no sooner', async t => {
+  const pauses = Array.from({ length: mostPolls - 1 }, (_, polls) => delayAfter(polls))
+  const hours = pauses.reduce((sum, ms) => sum + ms, 0) / 3_600_000
+  t.ok(hours >= 12 && hours < 13, `${hours} hours`)
 })
 
 t.test('of two replicas one asks, and both keep the pace', async t => {

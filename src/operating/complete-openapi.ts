@@ -47,7 +47,7 @@ function nameOf(method: string, path: string): string {
 
 function addAnswers(operation: Operation): void {
   const { 'x-scope': scope, responses, requestBody } = operation
-  const guarded = scope === undefined ? [] : scope === 'metrics' ? [401, 403] : [401, 403, 429, 503]
+  const guarded = scope === undefined ? [] : scope === 'metrics' ? [401, 403, 503] : [401, 403, 429, 503]
   const withBody = requestBody === undefined ? [] : [400, 413, 415]
   for (const status of [...guarded, ...withBody]) {
     responses[status] ??= { content: { 'application/json': { schema: ofName('Error') } } }

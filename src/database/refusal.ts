@@ -60,7 +60,8 @@ export function isDatabaseAway(error: unknown): boolean {
 
 /**
  * After these a connection is good for nothing, though it may look alive: the server became read-only (a demoted
- * primary), shuts down or starts, has no connections or no disk, met a fault of its own; or nothing comes any more.
+ * primary), shuts down or starts, has no connections left, fails at its files, met a fault of its own; or nothing comes
+ * any more. One whose disk is full (53100) says so, takes the transaction back, and its connections stay good.
  */
 const deadly = /^(08|25006|57P0[123]|53300|58030|XX000)/
 

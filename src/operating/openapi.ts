@@ -16,7 +16,8 @@ export const openApi: FastifyDynamicSwaggerOptions = {
       version: '0.1.0',
       description:
         'Receives ThingSpace eSIM callbacks and tells what state each profile is in. Marks behind facts of the carrier: ' +
-        '[DOC] stated by Verizon, [QUOTE] Verizon quoted by others, [OBS] measured by others, [INF] inferred.',
+        '[DOC] stated by Verizon, [QUOTE] Verizon quoted by others, [OBS] measured by others, [INF] inferred, ' +
+        '[CONFLICT] sources disagree.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/' }],

@@ -43,7 +43,9 @@ const Message = Type.Object(
   {
     title: 'ThingSpaceCallback',
     additionalProperties: true,
-    description: 'as the activate-profile page of Verizon shows it, by one example [DOC]; unknown fields are kept',
+    description:
+      'as the activate-profile page of Verizon shows it, by one example [DOC]; the credentials are from the page on ' +
+      'callbacks [CONFLICT]; unknown fields are kept',
     examples: [
       {
         username: 'listener-name',
@@ -113,7 +115,7 @@ export const callbackRoute: FastifyPluginAsyncTypebox<CallbackRouteOptions> = as
       description:
         'The body is taken as JSON whatever the content type says. User name and password of the listener stand in the ' +
         'body in clear [DOC]. An answer other than 2xx is tried again 3 times, 5 minutes apart [QUOTE]; one more try after ' +
-        'about 1.5 seconds was seen [OBS]. A 200 means committed, whatever the verdict.',
+        '1.2 to 1.7 seconds was seen [OBS]. A 200 means committed, whatever the verdict.',
       tags: ['callbacks'],
       params: Params,
       response: {

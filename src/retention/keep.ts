@@ -4,5 +4,5 @@ export interface Retention {
   history: number | null
 }
 
-/** The carrier can send a message again for 30 days: as long as that, and some more, it must be known as a repeat. */
+/** Verizon keeps messages for 30 days to resend [QUOTE]: as long as that, and some more, one must be known as a repeat. */
 export const fingerprintsKeptMs = 35 * 86_400_000

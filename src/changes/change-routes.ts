@@ -4,8 +4,10 @@ import Type from 'typebox'
 import { accessOf } from '../operating/access.ts'
 import type { Cursors } from '../operating/cursor.ts'
 import { ErrorReply, HttpError } from '../operating/http-error.ts'
+import { normalIdentifier } from '../thingspace/identifiers.ts'
 import type { ChangeFeed } from './change-feed.ts'
 import { ChangeView, changeView, feedCursors } from './change-view.ts'
+import type { ChangeFilter } from './find-changes.ts'
 import { streamChanges } from './stream-changes.ts'
 
 export interface ChangeRoutesOptions {
@@ -73,7 +75,8 @@ export const changeRoutes: FastifyPluginAsyncTypebox<ChangeRoutesOptions> = asyn
       },
     },
     async (request, reply) => {
-      const { after, limit = 100, wait = 0, ...filter } = request.query
+      const { after, limit = 100, wait = 0, ...asked } = request.query
+      const filter = normalFilter(asked)
       const { accounts } = accessOf(request)
       const gone = goneSignal(reply.raw, closing.signal)
       const deadline = Date.now() + wait * 1_000
@@ -113,7 +116,8 @@ export const changeRoutes: FastifyPluginAsyncTypebox<ChangeRoutesOptions> = asyn
       },
     },
     async (request, reply) => {
-      const { after, ...filter } = request.query
+      const { after, ...asked } = request.query
+      const filter = normalFilter(asked)
       const { accounts } = accessOf(request)
       const last = request.headers['last-event-id']
       const gone = goneSignal(reply.raw, closing.signal)
@@ -138,6 +142,11 @@ export const changeRoutes: FastifyPluginAsyncTypebox<ChangeRoutesOptions> = asyn
       }
     },
   )
+}
+
+/** An ICCID is taken as in a path: with separators, or with the `F` that fills an odd one. */
+function normalFilter({ iccid, ...others }: ChangeFilter): ChangeFilter {
+  return iccid === undefined ? others : { ...others, iccid: normalIdentifier('iccid', iccid) }
 }
 
 function readCursor(cursors: Cursors, after: string): string {

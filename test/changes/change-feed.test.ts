@@ -91,6 +91,12 @@ t.test('the feed tells every change in order, from the beginning, from now, and 
   t.strictSame(end.items, [])
   t.strictSame((await service.get(`/v1/changes?after=${end.cursor}`)).body.items, [])
   t.equal((await service.get(`/v1/changes?iccid=${device(1).iccid}`)).body.items.length, 2)
+  const spaced = encodeURIComponent(`${device(1).iccid.replace(/(.{4})/g, '$1 ')}F`)
+  t.equal((await service.get(`/v1/changes?iccid=${spaced}`)).body.items.length, 2, 'an ICCID is read as in a path')
+  t.strictSame(
+    (await follow(t, service, 2, {}, `?iccid=${spaced}`).done).map(change => change.cursor),
+    (await readAll(service, `&iccid=${spaced}`)).map(change => change.cursor),
+  )
   t.equal((await service.get('/v1/changes?requestId=request-1')).body.items.length, 4)
   t.equal((await service.get('/v1/changes?accountName=other')).body.items.length, 0)
   for (const query of ['after=abc', `after=${body.cursor}x`, 'wait=61', 'wait=-1', 'limit=0', 'unknown=1']) {

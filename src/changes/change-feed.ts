@@ -3,12 +3,16 @@ import { changesChannel } from '../correlation/append-changes.ts'
 import { listenTo } from '../database/listen.ts'
 import type { SeenBy } from '../database/seen-by.ts'
 import type { Accounts } from '../operating/access.ts'
-import type { ChangeRow } from './change-view.ts'
+import { HttpError } from '../operating/http-error.ts'
+import type { ChangeRow, Place } from './change-view.ts'
 import { type ChangeFilter, type FoundChanges, findChanges, lets } from './find-changes.ts'
 
 export interface ChangeFeed {
-  /** Changes after an id, from memory where it reaches back far enough, else from the database. */
-  read(after: bigint, filter: ChangeFilter, accounts: Accounts, limit: number): Promise<FoundChanges>
+  /**
+   * Changes after a place, from memory where it reaches back far enough, else from the database. Throws 410 when some of
+   * them were deleted, so that no reader passes over one without being told.
+   */
+  read(place: Place, filter: ChangeFilter, accounts: Accounts, limit: number): Promise<FoundChanges>
   /** Resolves when the feed has grown past an id, when the time is over, or when the signal says so. */
   grown(past: bigint, milliseconds: number, signal: AbortSignal): Promise<void>
   /** Brings what is known here up to now: what was committed before the call is seen after it. */
@@ -71,9 +75,13 @@ export function createChangeFeed(seenBy: SeenBy, databaseUrl: string, log: Logge
 
   async function lookNow(): Promise<void> {
     for (;;) {
-      const { rows, upTo } = await findChanges(seenBy('*'), end, {}, '*', atOnce)
+      const { rows, upTo, deletedTo } = await findChanges(seenBy('*'), end, {}, '*', atOnce)
       const grew = upTo > end
-      newest = newest.concat(rows)
+      if (deletedTo > end) {
+        // Some went before they were looked at: memory can not answer for them.
+        newest = rows.filter(({ id }) => BigInt(id) > deletedTo)
+        start = deletedTo
+      } else newest = newest.concat(rows)
       end = upTo
       if (newest.length > kept) {
         const dropped = newest.splice(0, newest.length - kept)
@@ -99,16 +107,20 @@ export function createChangeFeed(seenBy: SeenBy, databaseUrl: string, log: Logge
     look,
     head: () => end,
     readers: () => waiting.size,
-    async read(after, filter, accounts, limit) {
-      if (after < start || after > end) return findChanges(seenBy(accounts), after, filter, accounts, limit)
-      const first = firstAfter(newest, after)
+    async read({ id, thinned }, filter, accounts, limit) {
+      if (id < start || id > end) {
+        const found = await findChanges(seenBy(accounts), id, filter, accounts, limit)
+        if (!thinned && found.deletedTo > id) throw new HttpError(410, tooLate)
+        return found
+      }
+      const first = firstAfter(newest, id)
       const rows: ChangeRow[] = []
       for (let at = first; at < newest.length && rows.length < limit; at += 1) {
         const change = newest[at]
         if (change !== undefined && lets(filter, accounts, change)) rows.push(change)
       }
       const last = rows.at(-1)
-      return { rows, upTo: last !== undefined && rows.length === limit ? BigInt(last.id) : end }
+      return { rows, upTo: last !== undefined && rows.length === limit ? BigInt(last.id) : end, deletedTo: 0n }
     },
     grown(past, milliseconds, signal) {
       if (end > past || signal.aborted) return Promise.resolve()
@@ -142,6 +154,8 @@ export function createChangeFeed(seenBy: SeenBy, databaseUrl: string, log: Logge
     },
   }
 }
+
+const tooLate = 'query parameter: after is a cursor from before changes that were deleted; begin without it'
 
 /** Index of the first change after an id; they are in order. */
 function firstAfter(changes: readonly ChangeRow[], after: bigint): number {

@@ -3,11 +3,11 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import { accessOf } from '../operating/access.ts'
 import type { Cursors } from '../operating/cursor.ts'
-import { ErrorReply, HttpError } from '../operating/http-error.ts'
+import { ErrorReply, refused } from '../operating/http-error.ts'
 import { normalIdentifier } from '../thingspace/identifiers.ts'
 import type { ChangeFeed } from './change-feed.ts'
-import { ChangeView, changeView, feedCursors } from './change-view.ts'
-import type { ChangeFilter } from './find-changes.ts'
+import { ChangeView, changeView, type Place, readPlace, writePlace } from './change-view.ts'
+import { type ChangeFilter, placeAfter } from './find-changes.ts'
 import { streamChanges } from './stream-changes.ts'
 
 export interface ChangeRoutesOptions {
@@ -20,7 +20,9 @@ const filters = {
   after: Type.Optional(
     Type.String({
       maxLength: 200,
-      description: 'the cursor of the last change seen, or `now`; without it, the beginning',
+      description:
+        'the cursor of the last change seen, or `now`; without it, the oldest change that is kept. 410 once changes behind ' +
+        'it were deleted, after KEEP_HISTORY (400 days)',
     }),
   ),
   accountName: Type.Optional(Name),
@@ -38,7 +40,12 @@ const Changes = Type.Object(
 const Event = Type.String({
   description: 'event: change, id: the cursor, data: the change as JSON; a comment line every 15 seconds',
 })
-const errors = { 400: ErrorReply, 401: ErrorReply, 403: ErrorReply }
+const errors = {
+  400: ErrorReply,
+  401: ErrorReply,
+  403: ErrorReply,
+  410: refused('Changes behind this cursor were deleted, after KEEP_HISTORY: begin without it'),
+}
 /** A waiting reader is silent for as long as it waits, and for what it then takes to answer. */
 const answerMs = 15_000
 
@@ -46,12 +53,11 @@ export const changeRoutes: FastifyPluginAsyncTypebox<ChangeRoutesOptions> = asyn
   const closing = new AbortController()
   app.addHook('preClose', async () => closing.abort())
 
-  const position = (after: string | undefined): bigint => {
-    if (after === undefined) return 0n
-    if (after === 'now') return feed.head()
-    return BigInt(readCursor(cursors, after))
+  const position = (after: string | undefined): Place => {
+    if (after === undefined) return { id: 0n, thinned: true }
+    if (after === 'now') return { id: feed.head(), thinned: false }
+    return readPlace(after, cursors)
   }
-  const cursorAt = (id: bigint) => cursors.write({ direction: 'after', key: [String(id)] }, feedCursors)
 
   app.get(
     '/v1/changes',
@@ -86,10 +92,11 @@ export const changeRoutes: FastifyPluginAsyncTypebox<ChangeRoutesOptions> = asyn
       let found = await feed.read(position(after), filter, accounts, limit)
       while (found.rows.length === 0 && Date.now() < deadline && !gone.aborted) {
         await feed.grown(found.upTo, deadline - Date.now(), gone)
-        found = await feed.read(found.upTo, filter, accounts, limit)
+        found = await feed.read(placeAfter(found), filter, accounts, limit)
       }
       reply.header('cache-control', 'no-store')
-      return { items: found.rows.map(row => changeView(row, cursors)), cursor: cursorAt(found.upTo) }
+      const items = found.rows.map(row => changeView(row, cursors, found.deletedTo))
+      return { items, cursor: writePlace(placeAfter(found), cursors) }
     },
   )
 
@@ -123,6 +130,8 @@ export const changeRoutes: FastifyPluginAsyncTypebox<ChangeRoutesOptions> = asyn
       const gone = goneSignal(reply.raw, closing.signal)
       await feed.look()
       const from = position(typeof last === 'string' ? last : after)
+      // Refuses a cursor that is too old, while there is still a status to say so with.
+      await feed.read(from, filter, accounts, 0)
       reply.hijack()
       const { raw } = reply
       raw.writeHead(200, {
@@ -147,12 +156,6 @@ export const changeRoutes: FastifyPluginAsyncTypebox<ChangeRoutesOptions> = asyn
 /** An ICCID is taken as in a path: with separators, or with the `F` that fills an odd one. */
 function normalFilter({ iccid, ...others }: ChangeFilter): ChangeFilter {
   return iccid === undefined ? others : { ...others, iccid: normalIdentifier('iccid', iccid) }
-}
-
-function readCursor(cursors: Cursors, after: string): string {
-  const [id] = cursors.read(after, feedCursors, 'after').key
-  if (typeof id !== 'string') throw new HttpError(400, 'query parameter: after is not a cursor of the feed')
-  return id
 }
 
 /** Aborts when the reader has gone away, be it before this call, or the service is closing. */

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import Type, { type Static } from 'typebox'
 import type { ChangesTable } from '../database/tables.ts'
 import type { Cursors } from '../operating/cursor.ts'
+import { HttpError } from '../operating/http-error.ts'
 import { Maybe, Time } from '../operating/schemas.ts'
 
 const Values = Type.Record(Type.String(), Type.Union([Type.String(), Type.Boolean(), Type.Null()]))
@@ -50,9 +51,29 @@ export const changeColumns = sql.raw(
 /** Cursors of the feed are the same whatever filter a reader uses, so that it may change its filter on the way. */
 export const feedCursors = 'changes'
 
-export function changeView(row: ChangeRow, cursors: Cursors): ChangeView {
+/** Where a reader of the feed is. */
+export interface Place {
+  /** The last change that it has looked at. */
+  id: bigint
+  /** It began at the beginning, and is still among what is left of old changes: it waits for none of those deleted. */
+  thinned: boolean
+}
+
+export function writePlace({ id, thinned }: Place, cursors: Cursors): string {
+  return cursors.write({ direction: 'after', key: thinned ? [String(id), 'thinned'] : [String(id)] }, feedCursors)
+}
+
+/** Throws 400 for what is no cursor of the feed. */
+export function readPlace(cursor: string, cursors: Cursors): Place {
+  const [id, thinned] = cursors.read(cursor, feedCursors, 'after').key
+  if (typeof id !== 'string') throw new HttpError(400, 'query parameter: after is not a cursor of the feed')
+  return { id: BigInt(id), thinned: thinned !== undefined }
+}
+
+/** @param deletedTo as it was when the change was read; where that is not known, the place is a usual one. */
+export function changeView(row: ChangeRow, cursors: Cursors, deletedTo = 0n): ChangeView {
   return {
-    cursor: cursors.write({ direction: 'after', key: [row.id] }, feedCursors),
+    cursor: writePlace({ id: BigInt(row.id), thinned: BigInt(row.id) < deletedTo }, cursors),
     at: row.at.toISOString(),
     kind: row.kind as ChangeView['kind'],
     accountName: row.account_name,

@@ -2,7 +2,7 @@ import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { Tables } from '../database/tables.ts'
 import type { Accounts } from '../operating/access.ts'
 import { ofAccounts } from '../operating/of-accounts.ts'
-import { type ChangeRow, changeColumns } from './change-view.ts'
+import { type ChangeRow, changeColumns, type Place } from './change-view.ts'
 
 export interface ChangeFilter {
   accountName?: string | undefined
@@ -14,6 +14,12 @@ export interface FoundChanges {
   rows: ChangeRow[]
   /** Everything up to here was looked at: the last row, or the end of the feed when fewer than the limit were found. */
   upTo: bigint
+  /** The last change that was ever deleted. Of those up to here only the last one of each profile is left. */
+  deletedTo: bigint
+}
+
+export function placeAfter({ upTo, deletedTo }: FoundChanges): Place {
+  return { id: upTo, thinned: upTo < deletedTo }
 }
 
 /** Changes after an id, in the order of the feed. No later commit can slip in front of what is found here. */
@@ -25,17 +31,18 @@ export async function findChanges(
   limit: number,
 ): Promise<FoundChanges> {
   // One statement, one snapshot: else the end of the feed could be past a change that was not yet visible to the search.
-  const { rows } = await sql<ChangeRow & { head: string }>`
-    with head as (select feed_head() as head)
-    select c.*, head.head from head left join lateral (
+  const { rows } = await sql<ChangeRow & { head: string; deletedTo: string }>`
+    with head as (select feed_head() as head, feed_deleted_to() as "deletedTo")
+    select c.*, head.head, head."deletedTo" from head left join lateral (
       select ${changeColumns} from (${candidates(after, filter, accounts, limit)}) changes
       order by id limit ${limit}
     ) c on true
     order by c.id`.execute(db)
   const found = rows.filter(row => row.id !== null)
   const last = found.at(-1)
-  const head = BigInt(rows[0]?.head ?? 0)
-  return { rows: found, upTo: last !== undefined && found.length === limit ? BigInt(last.id) : maximum(head, after) }
+  const deletedTo = BigInt(rows[0]?.deletedTo ?? 0)
+  const end = [BigInt(rows[0]?.head ?? 0), deletedTo, after].reduce(maximum)
+  return { rows: found, upTo: last !== undefined && found.length === limit ? BigInt(last.id) : end, deletedTo }
 }
 
 /** All that may be among the first so many, read by the index of what is rarest, so that no change of others is read. */

@@ -4,14 +4,13 @@ import { performance } from 'node:perf_hooks'
 import type { Accounts } from '../operating/access.ts'
 import type { Cursors } from '../operating/cursor.ts'
 import type { ChangeFeed } from './change-feed.ts'
-import { type ChangeView, changeView } from './change-view.ts'
-import type { ChangeFilter } from './find-changes.ts'
+import { type ChangeView, changeView, type Place } from './change-view.ts'
+import { type ChangeFilter, placeAfter } from './find-changes.ts'
 
 export interface Follower {
   feed: ChangeFeed
   cursors: Cursors
-  /** The id of the last change that was seen. */
-  after: bigint
+  after: Place
   filter: ChangeFilter
   accounts: Accounts
   /** Aborted when the reader has left, or the service is closing. */
@@ -38,12 +37,12 @@ export async function streamChanges(response: ServerResponse, follower: Follower
   await say(': connected\n\n')
   for (let at = follower.after; !gone.aborted; ) {
     const found = await feed.read(at, filter, accounts, atOnce)
-    at = found.upTo
+    at = placeAfter(found)
     if (found.rows.length > 0) {
-      await say(found.rows.map(row => event(changeView(row, cursors))).join(''))
+      await say(found.rows.map(row => event(changeView(row, cursors, found.deletedTo))).join(''))
       continue
     }
-    await feed.grown(at, Math.max(0, spoken + heartbeatMs - performance.now()), gone)
+    await feed.grown(at.id, Math.max(0, spoken + heartbeatMs - performance.now()), gone)
     if (performance.now() - spoken >= heartbeatMs) await say(': still here\n\n')
   }
 }

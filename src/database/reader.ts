@@ -22,7 +22,7 @@ const visible = {
     (select current_setting('thingspace.accounts', true)) = '*'
     or exists (select from activations a where a.id = activation_id)`),
 }
-const functions = ['feed_head()']
+const functions = ['feed_head()', 'feed_deleted_to()']
 
 /** A number for the lock under which one process at a time makes the reader. */
 const makingReader = 7_007

@@ -39,6 +39,7 @@ for (;;) {
   // Answered at once when there is something, else as soon as there is, at the latest after 30 seconds.
   const query = after === undefined ? { wait: 30 } : { wait: 30, after }
   const answer = await client.GET('/v1/changes', { params: { query } }).catch(() => undefined)
+  if (answer?.response.status === 410) throw new Error('changes after the cursor are deleted: remove it, begin anew')
   if (answer?.data === undefined) {
     await pause(1_000 * Number(answer?.response.headers.get('retry-after') ?? 1))
     continue

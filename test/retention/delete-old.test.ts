@@ -53,6 +53,7 @@ t.test('the history goes when it is old, but any time since then can be asked fo
   const service = await takeTestService(t, byHand)
   const say = (state: string) => service.callback(makeCallback({ requestId: 'known', ...device(1), state }))
   for (const state of ['PENDING', 'SUSPEND', 'ACTIVE']) await say(state)
+  const [first, , last] = (await service.get('/v1/changes')).body.items
   await age(service, 'changes', 'at', 500)
   await say('DEACTIVE')
   t.equal(await run(service, { ...forever, history: 400 * day }), 2)
@@ -62,6 +63,10 @@ t.test('the history goes when it is old, but any time since then can be asked fo
     { to: { state: 'DEACTIVE' } },
     { to: { state: 'ACTIVE' } },
   ])
+  const other = await startTestService(t, { ...byHand, DATABASE_URL: service.databaseUrl })
+  const after = ({ cursor }: { cursor: string }) => other.get(`/v1/changes?after=${cursor}`)
+  t.match(await after(first), { status: 410 }, 'a reader of the feed is told')
+  t.match((await after(last)).body.items, [{ to: { state: 'DEACTIVE' } }])
 })
 
 t.test('more than a batch goes in one run, and what somebody holds is left alone', async t => {

@@ -1,4 +1,4 @@
-import { ask, get } from './api.js'
+import { ApiError, ask, get } from './api.js'
 import { readEvents } from './read-events.js'
 
 const firstPauseMs = 500
@@ -31,8 +31,9 @@ export async function followChanges({ onChange, onState, signal }) {
           onChange()
         },
       })
-    } catch {
+    } catch (error) {
       // Whatever it was, it is shown as a broken line, and tried again; a refused token ends the session elsewhere.
+      if (error instanceof ApiError && error.status === 410) cursor = null
     }
     if (signal.aborted) return
     onState('away')

@@ -1,10 +1,11 @@
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { chmod, cp, mkdir, mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
+import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { readConfig } from '../src/config.ts'
 import { createTestDatabase } from './fixtures/database.ts'
@@ -78,6 +79,37 @@ t.test('docker compose names a needed variable that is missing, and hands on all
   t.match(compose, /^ {6}- 127\.0\.0\.1:\$\{PORT:-3000\}:3000$/m, 'published on this machine only')
 })
 
+t.test('what a read-only service is given is a file: compose writes no text and no secret into it', async t => {
+  const given = Object.entries({ ...sectionsOf('configs'), ...sectionsOf('secrets') })
+  const readOnly = Object.values(sectionsOf('services')).filter(service => service.includes('read_only: true'))
+  t.ok(given.length > 4 && readOnly.length > 3, 'they are found')
+  for (const [name, text] of given) {
+    if (!readOnly.some(service => new RegExp(`- (?:source: )?${name}\\n`).test(service))) continue
+    const [, file = 'no file'] = /^ {4}file: (\S+)$/m.exec(text) ?? []
+    t.ok(existsSync(path.join(root, file)), `${name}: ${file}`)
+  }
+})
+
+t.test('Prometheus finds its token in a file, and nobody on its command line', async t => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'token-test-'))
+  t.teardown(() => rm(folder, { recursive: true, force: true }))
+  const [, block = ''] = /- -c\n {6}- \|\n((?: {8}.*\n)+)/.exec(sectionsOf('services').prometheus ?? '') ?? []
+  const shown = 'console.log(JSON.stringify([process.argv, process.env]))'
+  const script = block
+    .replaceAll('$$', '$')
+    .replaceAll('/run/prometheus', folder)
+    .replace('/bin/prometheus', `${process.execPath} --eval '${shown}' --`)
+  const start = (env: Record<string, string>) =>
+    promisify(execFile)('/bin/sh', ['-c', script, 'prometheus', '--config.file=x'], { env })
+  const { stdout } = await start({ METRICS_TOKEN: 'tscr_made up' })
+  t.match(stdout, /"--config.file=x"/, 'it is started as it is told to be')
+  t.notMatch(stdout, 'made up')
+  const [, file = ''] =
+    /credentials_file: \/run\/prometheus\/(\S+)/.exec(read('src/operating/monitoring/prometheus.yml')) ?? []
+  t.equal(readFileSync(path.join(folder, file), 'utf8'), 'tscr_made up')
+  await t.rejects(start({}), /METRICS_TOKEN: make one with npm run token/)
+})
+
 t.test('the image is given what it needs and nothing else, and runs without root, npm or a shell', async t => {
   const sources = copied()
   for (const source of sources) t.ok(existsSync(path.join(root, source)), `${source} exists`)
@@ -149,6 +181,14 @@ function copied(): string[] {
 function instruction(name: string): string[] {
   const [, words] = new RegExp(`^${name}\\b[^[\n]*(\\[.*\\])$`, 'm').exec(dockerfile) ?? []
   return JSON.parse(words ?? '[]')
+}
+
+/** The parts of docker-compose.yml under one of its headings, by name. */
+function sectionsOf(heading: string): { [name: string]: string } {
+  const [, text = ''] = new RegExp(`^${heading}:\\n((?: .*\\n|\\n)+)`, 'm').exec(compose) ?? []
+  return Object.fromEntries(
+    [...text.matchAll(/^ {2}([a-z-]+):\n((?: {3}.*\n|\n)*)/gm)].map(([, name, part]) => [name, part]),
+  )
 }
 
 /** What `npm ci --omit=dev` installs, by the lock file. */

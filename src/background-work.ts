@@ -62,18 +62,18 @@ export function createBackgroundWork(options: BackgroundWorkOptions): Jobs {
     )
   }
   // Told from the beginning: an alert asks whether any of them runs.
-  for (const { name: job } of jobs) {
-    metrics.jobFailures.inc({ job }, 0)
-    metrics.jobSeconds.zero({ job })
+  for (const { name: work } of jobs) {
+    metrics.jobFailures.inc({ work }, 0)
+    metrics.jobSeconds.zero({ work })
   }
   return createJobs({
     store,
     jobs,
     migrate,
     log,
-    onRun: (job, seconds) => metrics.jobSeconds.observe({ job }, seconds),
+    onRun: (work, seconds) => metrics.jobSeconds.observe({ work }, seconds),
     onFailure: (job, error) => {
-      metrics.jobFailures.inc({ job })
+      metrics.jobFailures.inc({ work: job })
       log.warn({ err: error, job }, 'background work failed; it is tried again')
     },
   })

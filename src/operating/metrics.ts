@@ -4,7 +4,10 @@ import type { Backlog } from '../summary/find-backlog.ts'
 import { beginAtZero } from './begin-at-zero.ts'
 import { measureBacklog, measurePools } from './measured-state.ts'
 
-/** What the service counts. No identifier is ever a label, and every label has few values. */
+/**
+ * What the service counts. No identifier is ever a label, and every label has few values. None is named `job` or
+ * `instance`: those are Prometheus's own, which renames ours.
+ */
 export interface Metrics {
   registry: Registry
   received: Counter<'service' | 'verdict'>
@@ -16,8 +19,8 @@ export interface Metrics {
   listenerDrift: Gauge<'kind'>
   polls: Counter<'outcome'>
   carrierCalls: Counter<'call' | 'outcome'>
-  jobFailures: Counter<'job'>
-  jobSeconds: Histogram<'job'>
+  jobFailures: Counter<'work'>
+  jobSeconds: Histogram<'work'>
   spooled: Counter
   drained: Counter
   /** None: callbacks are not kept on the disk. */
@@ -194,15 +197,15 @@ export function createMetrics(measured: Measured): Metrics {
     }),
     jobSeconds: new Histogram({
       name: 'thingspace_job_seconds',
-      help: 'How long runs of background work took, by job; those that failed too',
-      labelNames: ['job'],
+      help: 'How long runs of background work took, by which; those that failed too',
+      labelNames: ['work'],
       buckets: [0.01, 0.1, 1, 10, 60],
       registers,
     }),
     jobFailures: new Counter({
       name: 'thingspace_job_failures_total',
-      help: 'Runs of background work that failed, by job; each is tried again',
-      labelNames: ['job'],
+      help: 'Runs of background work that failed, by which; each is tried again',
+      labelNames: ['work'],
       registers,
     }),
   }

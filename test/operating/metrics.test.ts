@@ -39,7 +39,7 @@ t.test('what an alert asks for is told from the beginning, or its first growth w
     'thingspace_callbacks_received_total{service="NiddService",verdict="quarantined"} 0',
     'thingspace_callbacks_received_total{service="CarrierService",verdict="applied"} 0',
     'thingspace_callbacks_refused_total{reason="503"} 0',
-    'thingspace_job_failures_total{job="overdue"} 0',
+    'thingspace_job_failures_total{work="overdue"} 0',
     'thingspace_unknown_values_total{field="profileRole"} 0',
   ]) {
     t.ok(String(body).includes(`${line}\n`), line)

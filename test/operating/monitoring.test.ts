@@ -22,7 +22,7 @@ const page = await (async () => {
   return until(
     async () => String((await service.get('/metrics')).body),
     text =>
-      /thingspace_job_seconds_count\{job="overdue"\} [1-9]/.test(text) &&
+      /thingspace_job_seconds_count\{work="overdue"\} [1-9]/.test(text) &&
       // what is waiting is counted now and then, perhaps before the callback came
       !/^thingspace_oldest_unmatched_age_seconds 0$/m.test(text),
   )
@@ -32,6 +32,7 @@ const told = new Set(
 )
 /** What Prometheus itself knows of a target. */
 const itsOwn = new Set(['up'])
+const itsLabels = ['job', 'instance']
 
 function seriesOf(name: string, type: string | undefined): string[] {
   return type === 'histogram' ? ['_bucket', '_sum', '_count'].map(end => name + end) : [name]
@@ -47,6 +48,12 @@ function metricsIn(expression: string): string[] {
   return (bare.match(/[a-z_][a-z0-9_]*(?!\s*\(|[a-z0-9_])/g) ?? []).filter(word => !operators.has(word))
 }
 const operators = new Set(['and', 'or', 'unless', 'bool', 'sum', 'max', 'min', 'rate', 'increase'])
+
+/** The labels that an expression names. */
+function labelsIn(expression: string): string[] {
+  const grouped = [...expression.matchAll(/\bby \(([^)]*)\)/g)].flatMap(([, names = '']) => names.split(/, */))
+  return [...grouped, ...[...expression.matchAll(/[{,] *(\w+)[!=]/g)].map(([, name = '']) => name)]
+}
 
 t.test('the alerts ask only for metrics that the service tells', async t => {
   const expressions = [...read('alerts.yml').matchAll(/^ +expr: (.*)$/gm)].map(([, expression = '']) => expression)
@@ -69,6 +76,20 @@ t.test('each alert says what to do, and whether it is worth waking somebody', as
     t.match(alert, /description: .{40,}/, name)
   }
 })
+
+t.test(
+  'no label of ours is one that Prometheus gives: it would rename it, and an alert would look for it in vain',
+  async t => {
+    const labels = new Set([...page.matchAll(/[{,](\w+)="/g)].map(([, name = '']) => name))
+    t.ok(labels.has('work') && labels.has('verdict'), 'they are found')
+    const asked = [...read('alerts.yml').matchAll(/^ +expr: (.*)$/gm)].flatMap(([, expression = '']) =>
+      labelsIn(expression),
+    )
+    t.ok(asked.length > 10)
+    for (const name of itsLabels) t.notOk(labels.has(name), name)
+    for (const name of asked) t.ok(labels.has(name) || itsLabels.includes(name), `${name} is told`)
+  },
+)
 
 t.test('the dashboard asks only for metrics that the service tells', async t => {
   const { panels } = JSON.parse(read('dashboard.json')) as { panels: { title: string; targets: { expr: string }[] }[] }

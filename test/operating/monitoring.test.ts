@@ -101,6 +101,14 @@ t.test('the dashboard asks only for metrics that the service tells', async t => 
   }
 })
 
+t.test(
+  'the replica that always runs is a target of Prometheus without a look-up of its name, which goes with it',
+  async t => {
+    const [scraped = ''] = /static_configs:\n(?: +- .*\n)+/.exec(read('prometheus.yml')) ?? []
+    t.match(scraped, 'service:3000')
+  },
+)
+
 t.test('what the issue of running it asks for is told', async t => {
   for (const line of [
     /^thingspace_pool_connections\{pool="receiving",state="idle"\} \d/m,

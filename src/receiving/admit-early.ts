@@ -9,7 +9,7 @@ export interface AdmittingWriter extends CallbackWriter {
 
 /** What may wait before anything is known of how fast the database is, and at least and at most. */
 const atFirst = 1_000
-const least = 256
+export const leastWaiting = 256
 const most = 5_000
 /** A callback is given up after 1.8 seconds: no more are let in than were committed in a part of that. */
 const shareOfSecond = 0.6
@@ -47,7 +47,7 @@ export function admitEarly(
   }
 
   function learned(perSecond: number): number {
-    if (window.fewest >= busyAt) return Math.min(most, Math.max(least, Math.round(perSecond * shareOfSecond)))
+    if (window.fewest >= busyAt) return Math.min(most, Math.max(leastWaiting, Math.round(perSecond * shareOfSecond)))
     return window.refused ? Math.min(most, limit * 2) : limit
   }
 

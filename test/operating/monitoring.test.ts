@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
+import { leastWaiting } from '../../src/receiving/admit-early.ts'
 import { activatePath, asked, requestFor, startCarrier, startSendingService, until } from '../fixtures/carrier.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
 
@@ -90,6 +91,11 @@ t.test(
     for (const name of asked) t.ok(labels.has(name) || itsLabels.includes(name), `${name} is told`)
   },
 )
+
+t.test('the queue grows past its alert before anything is refused, however slow the database is', async t => {
+  const [, threshold] = /thingspace_callback_queue_depth > (\d+) \* thingspace_workers/.exec(read('alerts.yml')) ?? []
+  t.ok(Number(threshold) < leastWaiting, `${threshold} of ${leastWaiting}`)
+})
 
 t.test('the dashboard asks only for metrics that the service tells', async t => {
   const { panels } = JSON.parse(read('dashboard.json')) as { panels: { title: string; targets: { expr: string }[] }[] }

@@ -24,6 +24,8 @@ export interface BackgroundWorkOptions {
   log: Logger
 }
 
+const driftEverySeconds = 900
+
 /** Everything that is done without being asked, and how often. Each survives another replica doing the same. */
 export function createBackgroundWork(options: BackgroundWorkOptions): Jobs {
   const { store, config, client, metrics, log } = options
@@ -58,7 +60,7 @@ export function createBackgroundWork(options: BackgroundWorkOptions): Jobs {
         everySeconds: 2,
         run: isStopping => askCarrier({ db, client, holder, isStopping, onPoll }),
       },
-      { name: 'listeners', everySeconds: 900, run: () => measureDrift(options, client) },
+      { name: 'listeners', everySeconds: driftEverySeconds, run: () => measureDrift(options, client) },
     )
   }
   // Told from the beginning: an alert asks whether any of them runs.
@@ -85,5 +87,7 @@ async function measureDrift({ store, config, listenersKey, metrics }: Background
     configured: config.listeners,
     ...(key === null ? {} : { listenersKey: key }),
   })
-  for (const kind of driftKinds) metrics.listenerDrift.set({ kind }, drift.filter(one => one.kind === kind).length)
+  const counts = new Map(driftKinds.map(kind => [kind, drift.filter(one => one.kind === kind).length]))
+  // By then it was looked at again, here or by another replica.
+  metrics.listenerDrift.set(counts, 2 * driftEverySeconds * 1_000)
 }

@@ -2,6 +2,7 @@ import { type Aggregator, Counter, collectDefaultMetrics, Gauge, Histogram, Regi
 import type { WatchedPool } from '../database/pool.ts'
 import type { Backlog } from '../summary/find-backlog.ts'
 import { beginAtZero } from './begin-at-zero.ts'
+import { type ListenerDriftGauge, listenerDriftGauge } from './listener-drift.ts'
 import { measureBacklog, measurePools } from './measured-state.ts'
 
 /**
@@ -16,7 +17,7 @@ export interface Metrics {
   batchSize: Histogram
   transactionSeconds: Histogram
   retries: Counter<'refusal'>
-  listenerDrift: Gauge<'kind'>
+  listenerDrift: ListenerDriftGauge
   polls: Counter<'outcome'>
   carrierCalls: Counter<'call' | 'outcome'>
   jobFailures: Counter<'work'>
@@ -176,13 +177,7 @@ export function createMetrics(measured: Measured): Metrics {
       labelNames: ['refusal'],
       registers,
     }),
-    listenerDrift: new Gauge({
-      name: 'thingspace_listener_drift',
-      help: 'Listeners about which ThingSpace and this service differ, by how; told by the replica that looked last',
-      aggregator: 'max',
-      labelNames: ['kind'],
-      registers,
-    }),
+    listenerDrift: listenerDriftGauge(registers),
     polls: new Counter({
       name: 'thingspace_polls_total',
       help: 'Times that ThingSpace was asked for the state of a request, by what came of it',

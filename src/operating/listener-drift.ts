@@ -1,0 +1,33 @@
+import { Gauge, type Registry } from 'prom-client'
+
+export interface ListenerDriftGauge {
+  /** How many listeners differ, by how; to be told for this long. */
+  set(counts: ReadonlyMap<string, number>, forMs: number): void
+}
+
+/**
+ * Only the replica that looked last knows how it is, and another one may look next time: what this one has found is not
+ * told for ever.
+ */
+export function listenerDriftGauge(
+  registers: Registry[],
+  now: () => number = () => performance.now(),
+): ListenerDriftGauge {
+  let until = 0
+  const gauge = new Gauge({
+    name: 'thingspace_listener_drift',
+    help: 'Listeners about which ThingSpace and this service differ, by how; told by the replica that looked last',
+    aggregator: 'max',
+    labelNames: ['kind'],
+    registers,
+    collect() {
+      if (now() >= until) this.reset()
+    },
+  })
+  return {
+    set(counts, forMs) {
+      for (const [kind, count] of counts) gauge.set({ kind }, count)
+      until = now() + forMs
+    },
+  }
+}

@@ -1,4 +1,3 @@
-import { isIP } from 'node:net'
 import { splitHosts } from './database/hosts.ts'
 import { addressList } from './operating/address-list.ts'
 
@@ -45,9 +44,14 @@ export function readDatabaseUrl(text: string): string {
 export function readAddresses(text: string | undefined): string[] | null {
   if (text === undefined) return null
   const list = readList(text)
-  for (const entry of list)
-    if (isIP(entry.split('/')[0] ?? '') === 0) throw new Error(`${entry} is no address or CIDR block`)
   addressList(list)
+  return list
+}
+
+/** Whoever is believed to be a proxy may say where a callback comes from: not everybody can be one. */
+export function readProxies(text: string | undefined): string[] {
+  const list = readAddresses(text) ?? []
+  for (const entry of list) if (/\/0+$/.test(entry)) throw new Error(`${entry} is everybody`)
   return list
 }
 

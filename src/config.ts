@@ -11,6 +11,7 @@ import {
   readList,
   readLogLevel,
   readNumber,
+  readProxies,
   readSwitch,
   readTimeLimit,
 } from './config-values.ts'
@@ -140,7 +141,7 @@ export function readConfig(environment: Env): Config {
       ...publishedSources,
       ...loopback,
     ],
-    trustedProxies: attempt('TRUSTED_PROXIES', () => readAddresses(env.TRUSTED_PROXIES), []) ?? [],
+    trustedProxies: attempt('TRUSTED_PROXIES', () => readProxies(env.TRUSTED_PROXIES), []),
     callbackBodyLimit: attempt(
       'CALLBACK_BODY_LIMIT',
       () => readNumber(env.CALLBACK_BODY_LIMIT ?? '65536', 1_024, 16_777_216),

@@ -4,12 +4,17 @@ export interface AddressList {
   has(address: string): boolean
 }
 
-/** Addresses and CIDR blocks, IPv4 and IPv6. Throws `RangeError` or `TypeError` for an entry that is neither. */
+/** Addresses and CIDR blocks, IPv4 and IPv6. Throws for an entry that is neither. */
 export function addressList(entries: readonly string[]): AddressList {
   const list = new BlockList()
   for (const entry of entries) {
-    const [address = '', bits] = entry.split('/')
-    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4'
+    // Written out: Number() takes the nothing in 10.0.0.0/ for a 0, which would be everybody.
+    const [, address = '', bits] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(entry) ?? []
+    const version = isIP(address)
+    if (version === 0 || Number(bits ?? 0) > (version === 6 ? 128 : 32)) {
+      throw new Error(`${entry} is no address or CIDR block`)
+    }
+    const family = version === 6 ? 'ipv6' : 'ipv4'
     if (bits === undefined) list.addAddress(address, family)
     else list.addSubnet(address, Number(bits), family)
   }

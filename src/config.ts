@@ -135,7 +135,7 @@ export function readConfig(environment: Env): Config {
     migrate: attempt('MIGRATE', () => readSwitch(env.MIGRATE ?? 'on'), true),
     listeners,
     tokens,
-    rateLimits: attempt('RATE_LIMIT', () => readRateLimits(env.RATE_LIMIT ?? '60000'), { default: null, byToken: {} }),
+    rateLimits: attempt('RATE_LIMIT', () => readRateLimits(env.RATE_LIMIT), { default: null, byToken: {} }),
     tryOut: listeners.length === 0 && tokens.length === 0 && isLoopback(hostAddress(host)),
     allowedSources: attempt('CALLBACK_ALLOWED_SOURCES', () => readAddresses(env.CALLBACK_ALLOWED_SOURCES), []) ?? [
       ...publishedSources,

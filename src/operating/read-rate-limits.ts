@@ -4,10 +4,13 @@ export interface RateLimits {
   byToken: { [name: string]: number | null }
 }
 
-/** `60000`, or `60000,dashboard=600000,nightly=off` to give a token its own. Throws for anything else. */
-export function readRateLimits(text: string): RateLimits {
-  const limits: RateLimits = { default: null, byToken: {} }
-  for (const item of text.split(',')) {
+/**
+ * `30000` for every token, `dashboard=600000,nightly=off` to give some their own, or both. Who is not named keeps the
+ * usual 60,000 unless told otherwise. Throws for anything else.
+ */
+export function readRateLimits(text: string | undefined): RateLimits {
+  const limits: RateLimits = { default: 60_000, byToken: {} }
+  for (const item of text?.split(',') ?? []) {
     const [, name, value = ''] = /^(?:([^=]*)=)?(.*)$/.exec(item.trim()) ?? []
     const limit = readLimit(value.trim())
     if (name === undefined) limits.default = limit

@@ -78,6 +78,11 @@ t.test('limits are requests a minute, for all tokens or by name', async t => {
     default: 5,
     byToken: { dashboard: 7, nightly: null },
   })
+  t.strictSame(
+    readConfig({ RATE_LIMIT: 'dashboard=600000' }).rateLimits,
+    { default: 60_000, byToken: { dashboard: 600_000 } },
+    'one that has its own leaves the others theirs',
+  )
   for (const RATE_LIMIT of ['0', '-1', 'many', '5,dashboard=', '1.5']) {
     t.throws(() => readConfig({ RATE_LIMIT }), /RATE_LIMIT: requests a minute/, RATE_LIMIT)
   }

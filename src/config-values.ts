@@ -1,4 +1,5 @@
 import { splitHosts } from './database/hosts.ts'
+import { nameInUrl } from './listeners/callback-url.ts'
 import { addressList } from './operating/address-list.ts'
 
 /*
@@ -41,16 +42,31 @@ export function readDatabaseUrl(text: string): string {
   return text
 }
 
-export function readAddresses(text: string | undefined): string[] | null {
-  if (text === undefined) return null
+/** What a callback URL may name: a listener of any other service would never be found. */
+export function readServices(text: string): string[] {
+  const list = readList(text)
+  if (list.length === 0 || !list.every(name => nameInUrl.test(name))) {
+    throw new Error('callback services such as CarrierService, separated by commas')
+  }
+  return list
+}
+
+export function readSources(text: string): string[] {
+  const list = readAddresses(text)
+  if (list.length === 0)
+    throw new Error('no address, so every callback would be refused; leave it out for the usual ones')
+  return list
+}
+
+function readAddresses(text: string): string[] {
   const list = readList(text)
   addressList(list)
   return list
 }
 
 /** Whoever is believed to be a proxy may say where a callback comes from: not everybody can be one. */
-export function readProxies(text: string | undefined): string[] {
-  const list = readAddresses(text) ?? []
+export function readProxies(text: string): string[] {
+  const list = readAddresses(text)
   for (const entry of list) if (/\/0+$/.test(entry)) throw new Error(`${entry} is everybody`)
   return list
 }
@@ -86,10 +102,10 @@ export function readDuration(text: string): number {
   return Number(amount) * milliseconds
 }
 
-export function readKeeping(text: string, least: number): number | null {
+export function readKeeping(text: string, least: number, why: string): number | null {
   if (text === 'forever') return null
   const milliseconds = readDuration(text)
-  if (milliseconds < least) throw new Error(`at least ${least / 86_400_000}d, or a repeat would count as new`)
+  if (milliseconds < least) throw new Error(`at least ${least / 86_400_000}d, ${why}`)
   return milliseconds
 }
 

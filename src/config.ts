@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import {
   type ExpectWithin,
-  readAddresses,
   readDatabaseUrl,
   readDuration,
   readExpectWithin,
@@ -12,9 +11,12 @@ import {
   readLogLevel,
   readNumber,
   readProxies,
+  readServices,
+  readSources,
   readSwitch,
   readTimeLimit,
 } from './config-values.ts'
+import { nameInUrl } from './listeners/callback-url.ts'
 import type { ApiToken } from './operating/access.ts'
 import { isLoopback } from './operating/address-list.ts'
 import { readApiTokens } from './operating/api-tokens.ts'
@@ -104,6 +106,7 @@ export const publishedSources = [
   '168.62.173.153',
 ]
 const loopback = ['127.0.0.0/8', '::1']
+const dayMs = 86_400_000
 const defaultServices = 'CarrierService,DeviceProfileService'
 
 type Env = { [name: string]: string | undefined }
@@ -122,7 +125,16 @@ export function readConfig(environment: Env): Config {
   }
   const host = env.HOST ?? '127.0.0.1'
   const databaseUrl = env.DATABASE_URL ?? null
-  const listeners = attempt('CALLBACK_USERNAME, CALLBACK_PASSWORD, THINGSPACE_ACCOUNT', () => readListeners(env), [])
+  const serviceNames = attempt(
+    'THINGSPACE_SERVICES',
+    () => readServices(env.THINGSPACE_SERVICES ?? defaultServices),
+    [],
+  )
+  const listeners = attempt(
+    'CALLBACK_USERNAME, CALLBACK_PASSWORD, THINGSPACE_ACCOUNT',
+    () => readListeners(env, serviceNames),
+    [],
+  )
   const tokens = attempt('API_TOKENS', () => readApiTokens(env.API_TOKENS ?? ''), [])
   const config: Config = {
     host,
@@ -137,11 +149,12 @@ export function readConfig(environment: Env): Config {
     tokens,
     rateLimits: attempt('RATE_LIMIT', () => readRateLimits(env.RATE_LIMIT), { default: null, byToken: {} }),
     tryOut: listeners.length === 0 && tokens.length === 0 && isLoopback(hostAddress(host)),
-    allowedSources: attempt('CALLBACK_ALLOWED_SOURCES', () => readAddresses(env.CALLBACK_ALLOWED_SOURCES), []) ?? [
-      ...publishedSources,
-      ...loopback,
-    ],
-    trustedProxies: attempt('TRUSTED_PROXIES', () => readProxies(env.TRUSTED_PROXIES), []),
+    allowedSources: attempt(
+      'CALLBACK_ALLOWED_SOURCES',
+      () => readSources(env.CALLBACK_ALLOWED_SOURCES ?? [...publishedSources, ...loopback].join()),
+      [],
+    ),
+    trustedProxies: attempt('TRUSTED_PROXIES', () => readProxies(env.TRUSTED_PROXIES ?? ''), []),
     callbackBodyLimit: attempt(
       'CALLBACK_BODY_LIMIT',
       () => readNumber(env.CALLBACK_BODY_LIMIT ?? '65536', 1_024, 16_777_216),
@@ -165,8 +178,16 @@ export function readConfig(environment: Env): Config {
       byOperation: {},
     }),
     keep: {
-      callbacks: attempt('KEEP_CALLBACKS', () => readKeeping(env.KEEP_CALLBACKS ?? '400d', fingerprintsKeptMs), null),
-      history: attempt('KEEP_HISTORY', () => readKeeping(env.KEEP_HISTORY ?? '400d', 0), null),
+      callbacks: attempt(
+        'KEEP_CALLBACKS',
+        () => readKeeping(env.KEEP_CALLBACKS ?? '400d', fingerprintsKeptMs, 'or a repeat would count as new'),
+        null,
+      ),
+      history: attempt(
+        'KEEP_HISTORY',
+        () => readKeeping(env.KEEP_HISTORY ?? '400d', dayMs, 'or who follows the changes would miss some'),
+        null,
+      ),
     },
     tracing: attempt('OpenTelemetry', () => isTracingWanted(env), false),
     thingSpace: attempt('THINGSPACE_*', () => readThingSpace(env), null),
@@ -224,16 +245,19 @@ const readFromFile = new Set([
   'THINGSPACE_PASSWORD',
 ])
 
-function readListeners(env: Env): Listener[] {
+function readListeners(env: Env, serviceNames: string[]): Listener[] {
   const { THINGSPACE_ACCOUNT, CALLBACK_USERNAME, CALLBACK_PASSWORD } = env
   const needed = { THINGSPACE_ACCOUNT, CALLBACK_USERNAME, CALLBACK_PASSWORD }
   const missing = Object.entries(needed).flatMap(([name, value]) => (value === undefined ? [name] : []))
   if (missing.length === 3) return []
   if (missing.length > 0) throw new Error(`a listener needs all three; missing: ${missing.join(', ')}`)
+  if (!nameInUrl.test(THINGSPACE_ACCOUNT ?? '')) {
+    throw new Error('THINGSPACE_ACCOUNT must be a billing account such as 0000123456-00001')
+  }
   return [
     {
       accountName: THINGSPACE_ACCOUNT ?? '',
-      serviceNames: readList(env.THINGSPACE_SERVICES ?? defaultServices),
+      serviceNames,
       username: CALLBACK_USERNAME ?? '',
       password: CALLBACK_PASSWORD ?? '',
       previousPassword: env.CALLBACK_PASSWORD_PREVIOUS ?? null,

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import type { ThingSpaceAccess } from '../config.ts'
+import { nameInUrl } from '../listeners/callback-url.ts'
 import { checkCredential } from '../listeners/new-credentials.ts'
 import { WrongUsage } from './command-line.ts'
 
@@ -63,7 +64,6 @@ const optionsOf = {
 } as const
 
 const accountNeeded: readonly Action[] = ['register', 'rotate', 'deregister']
-const name = /^[A-Za-z0-9._-]{1,64}$/
 
 /** The options of one action; all others are wrong usage. */
 export function readListenerOptions(action: Action, args: string[]): ListenerOptions {
@@ -86,10 +86,10 @@ export function readListenerOptions(action: Action, args: string[]): ListenerOpt
     json: values.json === true,
   }
   if (options.account === null && accountNeeded.includes(action)) throw new WrongUsage('name the account: --account')
-  if (options.account !== null && !name.test(options.account)) {
+  if (options.account !== null && !nameInUrl.test(options.account)) {
     throw new WrongUsage('--account: a billing account such as 0000123456-00001')
   }
-  if (!options.services.every(service => name.test(service))) {
+  if (!options.services.every(service => nameInUrl.test(service))) {
     throw new WrongUsage('--service: a callback service such as CarrierService')
   }
   if (action === 'register' && options.url === null) throw new WrongUsage('say where this service is reached: --url')

@@ -1,6 +1,9 @@
 import { callbackServices } from '../thingspace/callback-services.ts'
 import type { ListenerName } from './stored-listeners.ts'
 
+/** An account or a service as a callback URL may name it; a request for any other is refused. */
+export const nameInUrl = /^[A-Za-z0-9._-]{1,64}$/
+
 /**
  * The URL to register for one listener, from where this service is reached from outside. That may have a path in front
  * of ours, and may be the whole URL already. Throws an `Error` that says what is wrong.

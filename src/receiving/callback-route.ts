@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyRequest } from 'fastify'
 import Type from 'typebox'
+import { nameInUrl } from '../listeners/callback-url.ts'
 import { type AddressList, isLoopback } from '../operating/address-list.ts'
 import { tellNowAndThen } from '../operating/answer-error.ts'
 import { errorReply, HttpError, refused } from '../operating/http-error.ts'
@@ -178,12 +179,10 @@ async function receive(options: CallbackRouteOptions, request: CallbackRequest):
   }
 }
 
-const sane = /^[A-Za-z0-9._-]{1,64}$/
-
 /** Throws unless it comes to a listener that we know. */
 function checkAddressed(options: CallbackRouteOptions, request: Pick<FastifyRequest, 'ip' | 'params'>): void {
   const { accountName, serviceName } = request.params as { accountName: string; serviceName: string }
-  if (!sane.test(accountName) || !sane.test(serviceName)) throw notAccepted()
+  if (!nameInUrl.test(accountName) || !nameInUrl.test(serviceName)) throw notAccepted()
   if (options.findListener(accountName, serviceName) !== null || mayGoWithout(options, request.ip)) return
   throw options.areListenersKnown() ? notAccepted() : notNow()
 }

@@ -4,6 +4,7 @@ import path from 'node:path'
 import t from 'tap'
 import { ConfigError, readConfig } from '../../src/config.ts'
 
+const listener = { CALLBACK_USERNAME: 'name', CALLBACK_PASSWORD: 'password' }
 const key = Buffer.alloc(32, 1).toString('base64')
 
 t.test('with nothing set it is the try-out mode on loopback', async t => {
@@ -80,6 +81,7 @@ t.test('what is kept and how requests are capped has sane limits', async t => {
   })
   for (const [name, value] of [
     ['KEEP_CALLBACKS', '34d'],
+    ['KEEP_HISTORY', '23h'],
     ['REQUEST_TIMEOUT', '0s'],
     ['MAX_HEADER_SIZE', '10'],
     ['MAX_CONNECTIONS', '0'],
@@ -120,6 +122,12 @@ t.test('each problem names its variable and how to mend it', async t => {
     [{ TRUSTED_PROXIES: '10.0.0.0/' }, /TRUSTED_PROXIES: 10.0.0.0\/ is no address or CIDR block/],
     [{ TRUSTED_PROXIES: '10.0.0.1,10.0.0.0/8/8' }, /TRUSTED_PROXIES: 10.0.0.0\/8\/8 is no address/],
     [{ TRUSTED_PROXIES: '0.0.0.0/0' }, /TRUSTED_PROXIES: 0.0.0.0\/0 is everybody/],
+    [{ CALLBACK_ALLOWED_SOURCES: ' , ' }, /CALLBACK_ALLOWED_SOURCES: no address, so every callback would be refused/],
+    [{ THINGSPACE_SERVICES: ' , ' }, /THINGSPACE_SERVICES: callback services such as CarrierService/],
+    [{ THINGSPACE_SERVICES: 'CarrierService,Device Service' }, /THINGSPACE_SERVICES: callback services such as/],
+    [{ ...listener, THINGSPACE_ACCOUNT: '0000123456/00001' }, /THINGSPACE_ACCOUNT must be a billing account such as/],
+    [{ ...listener, THINGSPACE_ACCOUNT: 'a'.repeat(65) }, /THINGSPACE_ACCOUNT must be a billing account such as/],
+    [{ KEEP_HISTORY: '0s' }, /KEEP_HISTORY: at least 1d, or who follows the changes would miss some/],
     [{ TRUSTED_PROXIES: 'proxy' }, /TRUSTED_PROXIES: proxy is no address/],
     [{ MIGRATE: 'yes' }, /MIGRATE: on or off/],
     [{ LOG_LEVEL: 'loud' }, /LOG_LEVEL: one of/],

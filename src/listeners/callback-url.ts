@@ -31,13 +31,16 @@ const portsTaken = [
   [28_200, 28_220],
 ] as const
 
+export function doubtsAboutService(serviceName: string): string[] {
+  return callbackServices.has(serviceName) ? [] : [`${serviceName} is no callback service that Verizon names`]
+}
+
 /** What ThingSpace may not like about the registration, or others may see of it. */
 export function doubtsAbout(url: string, { serviceName }: ListenerName): string[] {
   const { protocol, port, hostname } = new URL(url)
   const number = Number(port === '' ? { 'https:': 443, 'http:': 80 }[protocol] : port)
   const local = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname)
-  const doubts: string[] = []
-  if (!callbackServices.has(serviceName)) doubts.push(`${serviceName} is no callback service that Verizon names`)
+  const doubts = doubtsAboutService(serviceName)
   if (local) return doubts
   // [DOC] REG
   if (!portsTaken.some(([from, to]) => number >= from && number <= to)) {

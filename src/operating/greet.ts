@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import { splitHosts } from '../database/hosts.ts'
+import { doubtsAboutService } from '../listeners/callback-url.ts'
 
 export interface Greeted {
   url: string
@@ -20,6 +21,9 @@ export async function greet(config: Config, service: Greeted, log: Logger): Prom
       'TRY-OUT MODE: no listener and no token is configured. Only this machine is served, callbacks need no ' +
         'credentials, and the data is kept for trying only. See .env.example for running it in earnest.',
     )
+  }
+  for (const doubt of config.listeners.flatMap(({ serviceNames }) => serviceNames.flatMap(doubtsAboutService))) {
+    log.warn(`THINGSPACE_SERVICES: ${doubt}`)
   }
   const parts = partsOf(config, callers())
   const on = parts.flatMap(({ name, on }) => (on === null ? [] : [[name, on]]))

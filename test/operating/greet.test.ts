@@ -52,5 +52,21 @@ t.test('a service in earnest says what is on, and no secret', async t => {
     spool: /^\/var\/lib\/thingspace, up to \d+ bytes$/,
   })
   t.notMatch(text, secret)
+  t.notMatch(text, 'no callback service')
   t.notMatch(text, 'TRY-OUT')
+})
+
+t.test('a service of the listener that Verizon does not name is doubted at the start, and taken', async t => {
+  const { text, ready } = await greeting(
+    {
+      THINGSPACE_ACCOUNT: '0000123456-00001',
+      THINGSPACE_SERVICES: 'CarrierService,CarierService',
+      CALLBACK_USERNAME: 'name',
+      CALLBACK_PASSWORD: 'password',
+    },
+    { listeners: 2, tokens: 0 },
+  )
+  t.match(text, /"level":40.*THINGSPACE_SERVICES: CarierService is no callback service that Verizon names/)
+  t.notMatch(text, 'CarrierService is no')
+  t.match(ready.on, { listeners: '2' })
 })

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { device, makeCallback, makeFault } from '../fixtures/make-callback.ts'
-import { account, type TestService, takeTestService } from '../fixtures/service.ts'
+import { account, startTestService, type TestService, takeTestService } from '../fixtures/service.ts'
 
 const requestId = 'd1f08526-5443-4054-9a29-4456490ea9f8'
 const activate = (service: TestService, n = 1) => service.record(requestId, [device(n)])
@@ -195,6 +195,22 @@ t.test(
     t.match(await service.get(`/v1/callbacks/${unmatched.callbackId}`), { body: { verdict: 'applied' } })
   },
 )
+
+t.test('reprocessing is answered when it is done, however long its connection is silent', async t => {
+  const service = await startTestService(t, { REQUEST_TIMEOUT: '500ms' })
+  const limitSeconds = 5.5
+  const callbacks = Array.from({ length: 7 }, (_, n) => makeCallback({ requestId, ...device(n) }))
+  for (const callback of callbacks) await service.callback(callback)
+  await service.sql(`
+    create function take_a_second() returns trigger language plpgsql as $$
+      begin perform pg_sleep(1); return new; end $$`)
+  await service.sql('create trigger slow before update on callbacks for each row execute function take_a_second()')
+  t.ok(callbacks.length > limitSeconds, 'longer than a connection may be silent')
+  t.match(await service.call('POST', '/v1/callbacks/reprocess', { body: { requestId } }), {
+    status: 200,
+    body: { matched: 7, reprocessed: 7, verdicts: { unmatched: 7 } },
+  })
+})
 
 t.test('the history of a profile tells every change with its cause, and asOf what was known then', async t => {
   const service = await takeTestService(t)

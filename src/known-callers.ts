@@ -58,9 +58,9 @@ export function knowCallers({ config, databaseUrl, listenersKey, log, keep }: Kn
     load: async () => ({ tokens: await loadTokens(db), listeners: await loadListeners(db) }),
     everyMs,
     onLoad(loaded) {
-      openRequests.keepOnly(loaded.tokens.live)
       const endsTryOut = triedOut && !isEmpty(loaded)
       triedOut = config.tryOut && isEmpty(loaded)
+      openRequests.keepOnly([...loaded.tokens.live, ...(triedOut ? (['try-out'] as const) : [])])
       const key = listenersKey()
       if (key !== null) kept.keep({ key, accepted: loaded.listeners.accepted })
       if (endsTryOut) log.warn('the try-out mode has ended: there is a token or a listener now')

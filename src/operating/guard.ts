@@ -50,8 +50,10 @@ function admitKnown({ configured, tokens, openRequests }: GuardOptions, request:
 
 async function decide(options: GuardOptions, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const { scope } = request.routeOptions.config
-  if (await isTriedOut(options, request)) serveThisMachine(request)
-  else if (scope !== undefined && !(scope === 'metrics' && isWithoutTokens(options))) {
+  if (await isTriedOut(options, request)) {
+    serveThisMachine(request)
+    if (scope !== undefined) options.openRequests.add('try-out', reply.raw)
+  } else if (scope !== undefined && !(scope === 'metrics' && isWithoutTokens(options))) {
     await admit(options, scope, request, reply)
   }
 }

@@ -2,30 +2,37 @@ import type { ServerResponse } from 'node:http'
 import { performance } from 'node:perf_hooks'
 import type { ApiToken } from './access.ts'
 
-/** The requests under way of tokens that can be revoked: streams and waiting polls last long. */
+/** The requests under way of tokens that can be revoked, and of the try-out mode: streams and waiting polls last long. */
 export interface OpenRequests {
-  add(token: ApiToken, response: ServerResponse): void
-  /** Breaks off the lasting requests of all other tokens. Called again and again, it gets at each of them. */
-  keepOnly(tokens: readonly ApiToken[]): void
+  add(by: Bearer, response: ServerResponse): void
+  /** Breaks off the lasting requests of all others. Called again and again, it gets at each of them. */
+  keepOnly(bearers: readonly Bearer[]): void
 }
+
+/** A token that is stored, or nobody in particular. */
+export type Bearer = ApiToken | 'try-out'
 
 /** What takes no longer is let finish. */
 const briefMs = 1_000
 
 export function createOpenRequests(): OpenRequests {
-  const open = new Map<ServerResponse, { token: string; since: number }>()
+  const open = new Map<ServerResponse, { name: string; since: number }>()
   return {
-    add({ digest }, response) {
+    add(by, response) {
       if (response.destroyed) return
-      open.set(response, { token: digest.toString('hex'), since: performance.now() })
+      open.set(response, { name: nameOf(by), since: performance.now() })
       response.once('close', () => open.delete(response))
     },
-    keepOnly(tokens) {
-      const kept = new Set(tokens.map(({ digest }) => digest.toString('hex')))
+    keepOnly(bearers) {
+      const kept = new Set(bearers.map(nameOf))
       const before = performance.now() - briefMs
-      for (const [response, { token, since }] of open) {
-        if (!kept.has(token) && since < before) response.destroy()
+      for (const [response, { name, since }] of open) {
+        if (!kept.has(name) && since < before) response.destroy()
       }
     },
   }
+}
+
+function nameOf(by: Bearer): string {
+  return by === 'try-out' ? by : by.digest.toString('hex')
 }

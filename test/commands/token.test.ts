@@ -138,8 +138,10 @@ t.test('the try-out mode ends with the first token, for good', async t => {
   t.match(await service.get('/v1/changes'), { status: 200 })
   t.match(await service.get('/metrics'), { status: 200 })
   t.match(await service.callback(makeCallback()), { status: 200 })
+  const stream = await fetch(`${service.url}/v1/changes/stream`)
   const secret = (await token('create', '--name', 'first', '--account', '*', '--scope', 'read')).lines.at(-1) ?? ''
   await allAnswer(t, [service], '/v1/changes', '', 401)
+  await t.rejects(stream.text(), 'who follows without a token is let go')
   t.match(await service.get('/v1/changes', bearer(secret)), { status: 200 })
   t.match(await service.get('/metrics'), { status: 401 }, 'metrics need a token as soon as there is one')
   t.match(await service.callback(makeCallback()), { status: 403 })

@@ -53,7 +53,7 @@ try {
     machine: machine(),
     ...turns,
     acknowledged,
-    paced: await measurePaced(service, peakOf(acknowledged, service)),
+    paced: await measurePaced(service, acknowledged),
     workers: await measureWorkers(service),
     kinds: await measureKinds(bare, service, turns),
     bulk: await repeated(rounds, n => measureBulk(service, `bulk${n}`)),
@@ -98,16 +98,21 @@ async function measureAcknowledging(receivers: readonly Contestant[]): Promise<R
   )
 }
 
-function peakOf(rows: readonly Row[], { name }: Contestant): number {
-  return Math.max(...rows.filter(row => row.name === name).map(({ perSecond }) => middle(perSecond)))
-}
-
-/** How long an answer takes where there is still room: the peak is measured by callers who never pause. */
-function measurePaced(service: Contestant, peak: number): Promise<Row[]> {
-  const paced = { ...service, name: '70 % of the peak' }
-  return inTurn(rounds, ['64 connections'], [paced], (one, _group, round) =>
-    sendCallbacks(one, { connections: 64, run: `paced${round}`, seconds, rate: Math.round(peak * 0.7) }),
+/**
+ * How long an answer takes where there is still room: the peak is measured by callers who never pause. Each on as many
+ * connections as reached that peak, since fewer can't bring what more of them did.
+ */
+function measurePaced(service: Contestant, acknowledged: readonly Row[]): Promise<Row[]> {
+  const peaks = new Map(
+    acknowledged.filter(({ name }) => name === service.name).map(({ group, perSecond }) => [group, middle(perSecond)]),
   )
+  const paced = { ...service, name: '70 % of the peak' }
+  const many = [...peaks.keys()].filter(group => Number.parseInt(group, 10) >= 64)
+  return inTurn(rounds, many, [paced], (one, group, round) => {
+    const connections = Number.parseInt(group, 10)
+    const rate = Math.round((peaks.get(group) ?? Number.NaN) * 0.7)
+    return sendCallbacks(one, { connections, run: `paced${round}-${connections}`, seconds, rate })
+  })
 }
 
 /** One process beside two on one port: what the second one brings depends on the processors that are left for it. */

@@ -8,22 +8,23 @@ import { ofAccounts } from '../operating/of-accounts.ts'
 import { type Found, findPage, type PageRequest } from '../operating/page.ts'
 import type { FoundProfile } from './find-profiles.ts'
 
-/** Every change of one profile, newest first. */
+/** Every change of one profile, newest first. One that went from account to account has one history: each change names its own. */
 export function findHistory(
   db: Kysely<Tables>,
   cursors: Cursors,
-  { iccid, accountName }: { iccid: string; accountName: string },
+  iccid: string,
+  accounts: Accounts,
   page: PageRequest,
 ): Promise<Found<ChangeRow>> {
   return findPage<ChangeRow>(cursors, page, {
-    listOf: ['history', iccid, accountName],
+    listOf: ['history', iccid, accounts],
     order: ['id'],
     descending: true,
     keyOf: row => [row.id],
     find: async (condition, order, limit) => {
       const { rows } = await sql<ChangeRow>`
         select ${changeColumns} from changes
-        where iccid = ${iccid} and account_name = ${accountName} and kind = 'profile' and ${condition}
+        where iccid = ${iccid} and ${ofAccounts('account_name', accounts)} and kind = 'profile' and ${condition}
         order by ${order} limit ${limit}`.execute(db)
       return rows
     },

@@ -98,12 +98,7 @@ export const profileRoutes: FastifyPluginAsyncTypebox<ProfileRoutesOptions> = as
       const { accounts } = accessOf(request)
       const profile = await findProfile(seenBy(accounts), iccid, accounts)
       if (profile === null) throw new HttpError(404, 'not found')
-      const { rows, next, prev } = await findHistory(
-        seenBy(accounts),
-        cursors,
-        { iccid, accountName: profile.account_name },
-        request.query,
-      )
+      const { rows, next, prev } = await findHistory(seenBy(accounts), cursors, iccid, accounts, request.query)
       return { items: rows.map(row => changeView(row, cursors)), next, prev }
     },
   )

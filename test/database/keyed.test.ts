@@ -63,7 +63,7 @@ t.test('under row-level security a question reads the rows it is about, however 
       listProfiles(db, cursors, { changedAfter: '2020-01-01T00:00:00Z' }, accounts, { limit: 5 }),
     profile: db => findProfile(db, iccid, accounts),
     'as it was': db => findProfileAsOf(db, iccid, new Date(), accounts),
-    history: db => findHistory(db, cursors, { iccid, accountName: account }, { limit: 5 }),
+    history: db => findHistory(db, cursors, iccid, [account], { limit: 5 }),
     activation: db => findActivation(db, 'request-1500', accounts),
     activations: db => listActivations(db, cursors, {}, accounts, { limit: 5 }),
     'activations overdue': db => listActivations(db, cursors, { overdue: true }, accounts, { limit: 5 }),

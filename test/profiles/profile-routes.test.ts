@@ -197,6 +197,23 @@ t.test('accounts never see or touch each other', async t => {
   ])
 })
 
+t.test('a profile that went from account to account has one history, whichever has it now', async t => {
+  const service = await takeTestService(t)
+  const other = '0000999999-00001'
+  const say = (state: string, name: string) =>
+    service.callback(makeCallback({ requestId: `in-${name}`, ...device(1), state }), { account: name })
+  await say('FIRST', account)
+  await say('SECOND', other)
+  const path = `/v1/profiles/${device(1).iccid}/history?limit=1`
+  const newest = await service.get(path)
+  t.match(newest.body.items, [{ accountName: other, to: { state: 'SECOND' } }])
+  await say('THIRD', account)
+  t.match(await service.get(`${path}&cursor=${newest.body.next}`), {
+    status: 200,
+    body: { items: [{ accountName: account, to: { state: 'FIRST' } }] },
+  })
+})
+
 t.test('a message that says what is known already is unchanged, and makes no version', async t => {
   const service = await takeTestService(t)
   const now = (await service.get('/v1/changes?after=now')).body.cursor

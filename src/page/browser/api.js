@@ -39,7 +39,7 @@ export async function ask(path, options = {}) {
   if (token !== null) headers.set('authorization', `Bearer ${token}`)
   const response = await fetch(path, { ...options, headers }).catch(error => {
     if (error.name === 'AbortError') throw error
-    throw new ApiError(0, 'The service does not answer. It is asked again every few seconds.')
+    throw new ApiError(0, 'The service does not answer.')
   })
   if (response.ok) return response
   // A token that was replaced meanwhile is not the one that was refused.
@@ -60,11 +60,12 @@ export async function get(path, signal) {
 /**
  * @param {string} path
  * @param {unknown} [body]
+ * @param {AbortSignal} [signal]
  * @returns {Promise<any>}
  */
-export async function post(path, body) {
+export async function post(path, body, signal) {
   const sent = body === undefined ? {} : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
-  return (await ask(path, { method: 'POST', ...sent })).json()
+  return (await ask(path, { method: 'POST', ...sent, ...(signal === undefined ? {} : { signal }) })).json()
 }
 
 /**

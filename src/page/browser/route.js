@@ -1,14 +1,20 @@
 import { useEffect, useState } from 'preact/hooks'
 
-/** The path behind the `#`, its words decoded, and its query. */
+/** The path behind the `#`, its words decoded, and its query; `visit` is another one with each time that it was gone to. */
 export function useRoute() {
-  const [hash, setHash] = useState(location.hash)
+  const [{ hash, visit }, setPlace] = useState({ hash: location.hash, visit: 0 })
   useEffect(() => {
-    const follow = () => setHash(location.hash)
+    const follow = () => setPlace(before => ({ hash: location.hash, visit: before.visit + 1 }))
     addEventListener('hashchange', follow)
     return () => removeEventListener('hashchange', follow)
   }, [])
-  return readRoute(hash)
+  return { ...readRoute(hash), visit }
+}
+
+/** Where the page is already, it begins anew: the browser alone would do nothing. @param {string} hash */
+export function goTo(hash) {
+  if (location.hash === hash) dispatchEvent(new HashChangeEvent('hashchange'))
+  else location.hash = hash
 }
 
 /**

@@ -1,5 +1,5 @@
 import { html } from './html.js'
-import { linkTo } from './route.js'
+import { goTo, linkTo } from './route.js'
 
 export function SearchField() {
   const find = (/** @type {SubmitEvent} */ event) => {
@@ -8,7 +8,7 @@ export function SearchField() {
     const text = String(new FormData(form).get('text') ?? '').trim()
     if (text === '') return
     form.reset()
-    location.hash = linkTo('find', text)
+    goTo(linkTo('find', text))
   }
   return html`
     <form role="search" onSubmit=${find}>

@@ -21,16 +21,16 @@ const links = [
 export function Shell({ connection, onLeave }) {
   const route = useRoute()
   const main = useRef(/** @type {HTMLElement | null} */ (null))
-  const shown = useRef(route.hash)
+  const shown = useRef(route.visit)
   useEffect(() => {
     const heading = main.current?.querySelector('h1')
     document.title = `${heading?.textContent ?? 'eSIM callbacks'} · eSIM callbacks`
     // A new view: whoever reads with the ear or goes by keyboard begins at its heading.
-    if (shown.current === route.hash) return
-    shown.current = route.hash
+    if (shown.current === route.visit) return
+    shown.current = route.visit
     scrollTo(0, 0)
     heading?.focus({ preventScroll: true })
-  }, [route.hash])
+  }, [route.visit])
 
   const skip = (/** @type {Event} */ event) => {
     event.preventDefault()
@@ -50,7 +50,7 @@ export function Shell({ connection, onLeave }) {
       <span class=${`connection ${connection}`} role="status">${states[connection]}</span>
       ${onLeave && html`<button onClick=${onLeave}>Sign out</button>`}
     </header>
-    <main id="main" ref=${main} tabindex="-1" key=${route.hash}><${View} route=${route} /></main>`
+    <main id="main" ref=${main} tabindex="-1" key=${route.visit}><${View} route=${route} /></main>`
 }
 
 /** @param {{ route: ReturnType<typeof useRoute> }} props */

@@ -6,11 +6,20 @@ import { html } from './html.js'
  */
 export function Show({ loaded: { value, error }, missing, children }) {
   if (value === null && error === null) return html`<p class="quiet waiting">Loading …</p>`
-  const text = error?.status === 404 && missing !== undefined ? missing : error?.message
+  const text = error?.status === 404 && missing !== undefined ? missing : error === null ? '' : reason(error)
   if (value === null) return html`<p class="problem" role="alert">${text}</p>`
   return html`
     ${error !== null && html`<p class="problem" role="status">What you see may be old. ${text}</p>`}
     ${children(value)}`
+}
+
+/**
+ * A view asks again by itself, which helps where the service could not answer: not where it said no.
+ * @param {import('./api.js').ApiError} error
+ */
+function reason({ status, message }) {
+  const mayPass = status === 0 || status === 429 || status >= 500
+  return mayPass ? `${message.replace(/[.]?$/, '.')} It is asked again every few seconds.` : message
 }
 
 /** @param {{ of: string, text?: string }} props a result, a status or a verdict; its colour is never all that tells */

@@ -49,10 +49,38 @@ t.test('what the search says is so', { skip }, async t => {
     t.equal(await page.evaluate('document.activeElement.tagName'), 'H1')
   })
 
+  await t.test('a device is found by identifiers of any length, likely kinds first', async t => {
+    const odd = [
+      { eid: '8904903200111112222233333444444', iccid: '89999000000000017', imei: device(2).imei },
+      { eid: '890490320011111222223333355555', iccid: '899990000000000000021', imei: device(3).imei },
+    ]
+    for (const ids of odd) {
+      t.match(await service.callback(makeCallback(ids)), { status: 200, body: { verdict: 'unmatched' } })
+    }
+    const { page, find } = await openSearch()
+    for (const ids of odd) {
+      for (const [kind, id] of Object.entries(ids)) {
+        await find(kind === 'iccid' ? `${id}F` : id)
+        await page.waitForURL(`**/#/devices/${kind}/${id}`)
+        await page.getByRole('heading', { name: ids.iccid, level: 2 }).waitFor()
+      }
+    }
+  })
+
+  await t.test('a few digits are not the beginning of an IMEI', async t => {
+    const { page, find } = await openSearch()
+    await find(device(2).imei.slice(0, 6))
+    await page.getByRole('heading', { name: 'Not found' }).waitFor()
+    t.equal(await page.getByText('No device, activation or callback').count(), 1)
+  })
+
   await t.test('what a button asks is asked once, and nothing else is promised', async t => {
     const { page } = await openSearch()
     await page.goto(`${service.url}/#/callbacks?verdict=unmatched`)
-    await page.getByRole('link', { name: /\d\d:\d\d:\d\d/ }).waitFor()
+    await page
+      .getByRole('link', { name: /\d\d:\d\d:\d\d/ })
+      .first()
+      .waitFor()
     await page.context().setOffline(true)
     const said = page.locator('.reprocess').getByRole('status')
     await page.getByRole('button', { name: 'count first' }).click()

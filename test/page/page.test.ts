@@ -113,8 +113,16 @@ t.test('in try-out mode', { skip: browserPath === null && reason }, async t => {
     await page.context().setOffline(true)
     await page.getByRole('link', { name: 'Overview' }).click()
     await page.getByText('The service does not answer').first().waitFor()
+    const replica = page.getByRole('region', { name: 'This replica' })
+    await replica.getByText('The service does not answer').waitFor()
     await page.context().setOffline(false)
     await page.getByRole('progressbar', { name: 'Progress of bulk-1' }).waitFor({ timeout: 20_000 })
+    await replica.getByText('0 callbacks wait to be committed').waitFor()
+    t.equal(await replica.getByText('What you see may be old').count(), 0)
+    await page.context().setOffline(true)
+    // Its stream is still open: that something changed is a sign to look again.
+    await service.record('while-offline', [device(7)])
+    await replica.getByText('What you see may be old').waitFor({ timeout: 20_000 })
   })
 })
 

@@ -3,25 +3,33 @@ import { count } from './format.js'
 import { html } from './html.js'
 import { useLive } from './live.js'
 import { readMetrics, total } from './metrics.js'
+import { Show } from './state.js'
 
 /** What the metrics tell of the service itself; nothing is shown to a token that may not read them. */
 export function ServiceHealth() {
-  const { value } = useLive(load, ['health'])
-  if (value === null || value === 'not allowed') return null
-  const queue = total(value, 'thingspace_callback_queue_depth') ?? 0
-  const spool = total(value, 'thingspace_spool_depth')
-  const drift = (value.get('thingspace_listener_drift') ?? []).filter(sample => sample.value > 0)
-  const unreadable = total(value, 'thingspace_callers_age_seconds') ?? 0
+  const health = useLive(load, ['health'])
+  // Until it is known whether it may be read, nothing is promised.
+  if (health.value === 'not allowed' || (health.value === null && health.error === null)) return null
   return html`
     <section aria-labelledby="health">
       <h2 id="health">This replica</h2>
-      <ul class="checks">
-        <${Check} good=${queue < 100} text=${`${count(queue)} callbacks wait to be committed`} />
-        ${spool !== null && html`<${Check} good=${spool === 0} text=${spool === 0 ? 'The spool is empty' : `${count(spool)} callbacks wait in the spool for the database`} />`}
-        <${Check} good=${drift.length === 0} text=${drift.length === 0 ? 'Listeners: no difference from ThingSpace is known' : `Listeners differ from ThingSpace: ${drift.map(told).join(', ')}`} />
-        <${Check} good=${unreadable < 10} text=${unreadable < 10 ? 'Tokens and listeners are read from the database' : 'Tokens and listeners could not be read from the database lately'} />
-      </ul>
+      <${Show} loaded=${health}>${(/** @type {ReturnType<typeof readMetrics>} */ metrics) => html`<${Checks} metrics=${metrics} />`}<//>
     </section>`
+}
+
+/** @param {{ metrics: ReturnType<typeof readMetrics> }} props */
+function Checks({ metrics }) {
+  const queue = total(metrics, 'thingspace_callback_queue_depth') ?? 0
+  const spool = total(metrics, 'thingspace_spool_depth')
+  const drift = (metrics.get('thingspace_listener_drift') ?? []).filter(sample => sample.value > 0)
+  const unreadable = total(metrics, 'thingspace_callers_age_seconds') ?? 0
+  return html`
+    <ul class="checks">
+      <${Check} good=${queue < 100} text=${`${count(queue)} callbacks wait to be committed`} />
+      ${spool !== null && html`<${Check} good=${spool === 0} text=${spool === 0 ? 'The spool is empty' : `${count(spool)} callbacks wait in the spool for the database`} />`}
+      <${Check} good=${drift.length === 0} text=${drift.length === 0 ? 'Listeners: no difference from ThingSpace is known' : `Listeners differ from ThingSpace: ${drift.map(told).join(', ')}`} />
+      <${Check} good=${unreadable < 10} text=${unreadable < 10 ? 'Tokens and listeners are read from the database' : 'Tokens and listeners could not be read from the database lately'} />
+    </ul>`
 }
 
 /** @param {{ good: boolean, text: string }} props */

@@ -1,5 +1,5 @@
 import { ActivationTable } from './activation-table.js'
-import { get } from './api.js'
+import { get, withQuery } from './api.js'
 import { ago, count } from './format.js'
 import { html } from './html.js'
 import { useLive } from './live.js'
@@ -18,10 +18,13 @@ export function Overview() {
     <section aria-labelledby="open">
       <h2 id="open">Open and overdue activations</h2>
       <${Show} loaded=${open}>
-        ${(/** @type {import('./types.d.ts').Activation[]} */ items) =>
-          items.length === 0
-            ? html`<p class="quiet">Nothing is open: every activation has all its answers. <a href="#/activations">See the latest.</a></p>`
-            : html`<${ActivationTable} activations=${items} caption="Open and overdue activations" />`}
+        ${(/** @type {Awaited<ReturnType<typeof loadOpen>>} */ { activations, cut }) => html`
+          ${
+            activations.length === 0
+              ? html`<p class="quiet">Nothing is open: every activation has all its answers. <a href="#/activations">See the latest.</a></p>`
+              : html`<${ActivationTable} activations=${activations} caption="Open and overdue activations" />`
+          }
+          ${cut.length > 0 && html`<${Cut} lists=${cut} />`}`}
       <//>
     </section>
     <div class="columns">
@@ -41,14 +44,27 @@ export function Overview() {
     <${ServiceHealth} />`
 }
 
+/** @param {{ lists: Record<string, string>[] }} props */
+function Cut({ lists }) {
+  const links = lists.map(
+    (list, at) =>
+      html`${at > 0 && ', '}<a href=${`#${withQuery('/activations', list)}`}>${list.status ?? 'overdue'}</a>`,
+  )
+  return html`<p class="quiet">There are older ones than these. See all that are ${links}.</p>`
+}
+
 /** @param {{ summary: import('./types.d.ts').Summary }} props */
 function Figures({ summary: { activations, callbacks, oldestUnmatchedAt, oldestPendingAt } }) {
   const { unmatched = 0, quarantined = 0 } = callbacks.byVerdict
-  const open = (activations.pending ?? 0) + (activations.partial ?? 0) + (activations.unknown ?? 0)
+  const { pending = 0, partial = 0, unknown = 0, conflict = 0 } = activations
+  const open = pending + partial + unknown + conflict
   const since = (/** @type {string | null} */ at) => (at === null ? 'none waits' : `oldest ${ago(at)}`)
+  // Nobody waits for a callback of these, and yet somebody must look.
+  const stuck = [conflict > 0 && `${count(conflict)} in conflict`, unknown > 0 && `${count(unknown)} unknown`]
+  const openNote = [(oldestPendingAt !== null || open === 0) && since(oldestPendingAt), ...stuck].filter(Boolean)
   return html`
     <ul class="figures" aria-label="At a glance">
-      <${Figure} name="open activations" value=${open} note=${since(oldestPendingAt)} href="#/activations" />
+      <${Figure} name="open activations" value=${open} note=${openNote.join(', ')} href="#/activations" />
       <${Figure} name="overdue" value=${activations.overdue ?? 0} note="past their expected time" href="#/activations?overdue=true" alarm />
       <${Figure} name="unmatched callbacks" value=${unmatched} note=${since(oldestUnmatchedAt)} href="#/callbacks?verdict=unmatched" alarm />
       <${Figure} name="quarantined callbacks" value=${quarantined} note="not readable" href="#/callbacks?verdict=quarantined" alarm />

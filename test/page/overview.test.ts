@@ -1,0 +1,56 @@
+import t from 'tap'
+import { device, makeCallback, makeFault } from '../fixtures/make-callback.ts'
+import { takeTestService } from '../fixtures/service.ts'
+import { browserPath, openBrowser, visit } from './browser.ts'
+
+const skip = browserPath === null && 'no Chromium on this machine: install it, or name one in CHROMIUM'
+
+t.test('the overview leaves out nothing that is open', { skip }, async t => {
+  const service = await takeTestService(t)
+  const browser = await openBrowser()
+  const look = async () => {
+    const { page } = await visit(t, browser, service.url)
+    const open = page.getByRole('region', { name: 'Open and overdue activations', exact: true })
+    const figure = page.getByRole('listitem').filter({ hasText: 'open activations' })
+    await open.locator('p, table').and(page.locator(':not(.waiting)')).first().waitFor()
+    return { page, open, figure }
+  }
+
+  await t.test('where nothing is open, none waits', async t => {
+    const { open, figure } = await look()
+    t.match(await open.textContent(), /Nothing is open/)
+    await figure.filter({ hasText: /^\s*0\s*open activations\s*none waits\s*$/ }).waitFor()
+  })
+
+  await t.test('a conflict is open: somebody must look', async t => {
+    await service.record('quarrel', [device(1)])
+    await service.callback(makeCallback({ requestId: 'quarrel', ...device(1) }))
+    await service.callback(makeFault({ requestId: 'quarrel', ...device(1) }))
+    const { page, open, figure } = await look()
+    t.equal(await open.getByRole('rowheader').count(), 1)
+    await page.getByRole('progressbar', { name: 'Progress of quarrel' }).waitFor()
+    await figure.filter({ hasText: /^\s*1\s*open activations\s*1 in conflict\s*$/ }).waitFor()
+  })
+
+  await t.test('so is a request of which nobody knows whether it was sent', async t => {
+    await service.record('lost', [device(2)])
+    await service.sql(`update activations set status = 'unknown' where request_id = 'lost'`)
+    const { figure } = await look()
+    await figure.filter({ hasText: /^\s*2\s*open activations\s*1 in conflict, 1 unknown\s*$/ }).waitFor()
+    t.pass()
+  })
+
+  await t.test('a list that is cut says so, and leads to all of it', async t => {
+    const { page, open, figure } = await look()
+    t.equal(await open.getByText('There are older ones').count(), 0)
+    await Promise.all(Array.from({ length: 51 }, (_, n) => service.record(`pending-${n}`, [device(10 + n)])))
+    await open.getByText('There are older ones than these. See all that are pending.').waitFor()
+    t.equal(await open.getByRole('rowheader').count(), 52, '50 of them, beside the two others')
+    await figure.filter({ hasText: /^\s*53\s*open activations\s*oldest .*, 1 in conflict, 1 unknown\s*$/ }).waitFor()
+    await open.getByRole('link', { name: 'pending', exact: true }).click()
+    await page.getByRole('heading', { name: 'Activations' }).waitFor()
+    await page.getByRole('link', { name: 'Older' }).click()
+    await page.getByRole('link', { name: 'Newer' }).waitFor()
+    t.equal(await page.getByRole('rowheader').count(), 1, 'the oldest one')
+  })
+})

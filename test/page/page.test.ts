@@ -44,16 +44,41 @@ t.test('in try-out mode', { skip: browserPath === null && reason }, async t => {
     await targets.getByText(device(4).iccid).waitFor()
     t.equal(await targets.getByRole('rowheader').count(), 1, 'stragglers first')
     await page.getByRole('region', { name: 'Faults by code' }).getByRole('row', { name: '1 =cmd' }).waitFor()
-    const downloading = page.waitForEvent('download')
-    await page.getByRole('button', { name: 'Download as CSV' }).click()
-    const download = await downloading
-    t.equal(download.suggestedFilename(), 'activation-bulk-1.csv')
-    const chunks: Buffer[] = []
-    for await (const chunk of await download.createReadStream()) chunks.push(chunk as Buffer)
-    const lines = Buffer.concat(chunks).toString().split('\r\n')
+    const { name, lines } = await downloadCsv(page)
+    t.equal(name, 'activation-bulk-1.csv')
     t.match(lines[0], /^iccid,eid,imei,result,/)
     t.match(lines[2], new RegExp(`^${device(2).iccid},.*,failed,false,'=cmd,`))
     t.equal(lines.length, 6)
+    t.strictSame(complaints(), [])
+  })
+
+  await t.test('a device that nobody asked for is marked as such, also in the CSV', async t => {
+    await service.record('bulk-2', [device(21)])
+    await service.callback(makeCallback({ requestId: 'bulk-2', ...device(21) }))
+    await service.callback(makeCallback({ requestId: 'bulk-2', ...device(22) }))
+    const { page, complaints } = await visit(t, browser, `${service.url}/#/activations/bulk-2`)
+    const rows = page.getByRole('region', { name: 'Targets, table' }).getByRole('row')
+    await rows
+      .filter({ hasText: device(22).iccid })
+      .getByText('not asked for')
+      .waitFor()
+    t.equal(
+      await rows
+        .filter({ hasText: device(21).iccid })
+        .getByText('not asked for')
+        .count(),
+      0,
+    )
+    const { lines } = await downloadCsv(page)
+    t.match(lines[0], /,requested$/)
+    t.match(
+      lines.find(line => line.startsWith(device(21).iccid)),
+      /,true$/,
+    )
+    t.match(
+      lines.find(line => line.startsWith(device(22).iccid)),
+      /,false$/,
+    )
     t.strictSame(complaints(), [])
   })
 
@@ -189,6 +214,15 @@ type Tab = Awaited<ReturnType<typeof visit>>['page']
 async function signIn(page: Tab, text: string): Promise<void> {
   await page.getByLabel('API token').fill(text)
   await page.getByRole('button', { name: 'Sign in' }).click()
+}
+
+async function downloadCsv(page: Tab): Promise<{ name: string; lines: string[] }> {
+  const downloading = page.waitForEvent('download')
+  await page.getByRole('button', { name: 'Download as CSV' }).click()
+  const download = await downloading
+  const chunks: Buffer[] = []
+  for await (const chunk of await download.createReadStream()) chunks.push(chunk as Buffer)
+  return { name: download.suggestedFilename(), lines: Buffer.concat(chunks).toString().split('\r\n') }
 }
 
 /** A token made by command, as it is stored, and then taken back. */

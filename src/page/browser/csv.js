@@ -9,6 +9,7 @@ const columns = /** @type {const} */ ([
   'source',
   'settledAt',
   'callbacks',
+  'requested',
 ])
 
 /**

@@ -51,14 +51,14 @@ function Targets({ items }) {
 }
 
 /** @param {{ of: import('./types.d.ts').Target }} props */
-function Row({ of: { iccid, eid, imei, result, overdue, faultCode, faultMessage, source, settledAt, callbacks } }) {
+function Row({ of: { iccid, eid, imei, requested, result, overdue, faultCode, faultMessage, source, ...it } }) {
   const [kind, id] = iccid !== null ? ['iccid', iccid] : eid !== null ? ['eid', eid] : ['imei', imei ?? '']
   return html`
     <tr>
       <th scope="row"><a class="id" href=${linkTo('devices', kind, id)}>${id}</a> <small>${kind.toUpperCase()}</small></th>
-      <td><${Badge} of=${result} /> ${overdue && html`<${Badge} of="overdue" />`} ${source !== null && source !== 'callback' && html`<small>by ${source}</small>`}</td>
+      <td><${Badge} of=${result} /> ${overdue && html`<${Badge} of="overdue" />`} ${!requested && html`<${Badge} of="unrequested" text="not asked for" />`} ${source !== null && source !== 'callback' && html`<small>by ${source}</small>`}</td>
       <td class=${faultCode === null ? 'code none' : 'code'} data-name="Fault" title=${faultMessage}>${word(faultCode)}</td>
-      <td class=${settledAt === null ? 'none' : ''} data-name="Settled">${moment(settledAt)}</td>
-      <td class="number" data-name="Callbacks">${count(callbacks)}</td>
+      <td class=${it.settledAt === null ? 'none' : ''} data-name="Settled">${moment(it.settledAt)}</td>
+      <td class="number" data-name="Callbacks">${count(it.callbacks)}</td>
     </tr>`
 }

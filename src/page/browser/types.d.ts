@@ -40,6 +40,8 @@ export interface Target {
   eid: string | null
   iccid: string | null
   imei: string | null
+  /** False: a callback named a device that nobody asked for. */
+  requested: boolean
   result: string
   overdue: boolean
   faultCode: string | null

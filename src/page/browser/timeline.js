@@ -12,13 +12,18 @@ export function Timeline({ changes, several }) {
     </section>`
 }
 
+/** What a change does not name: it tells of state, status, role and plan alone. */
+const unnamed = 'Something else: its last result, fault, identifiers, address update or credential.'
+
 /** @param {{ change: import('./types.d.ts').Change, several: boolean }} props */
 function Step({ change: { at, iccid, from, to, cause, requestId }, several }) {
+  const steps = Object.entries(to)
   return html`
     <li>
       <time datetime=${at}>${moment(at)}</time>
       ${several && html` <span class="id">${iccid}</span>`}
-      <ul>${Object.entries(to).map(
+      ${steps.length === 0 && html`<p>${unnamed}</p>`}
+      <ul>${steps.map(
         ([name, value]) => html`
           <li><span class="quiet">${name}</span> ${from !== null && html`<del>${word(from[name])}</del> → `}<ins>${word(value)}</ins></li>`,
       )}</ul>

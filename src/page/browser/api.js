@@ -1,12 +1,13 @@
 /** The token is kept in the session storage of this tab at most: it is gone with the tab. */
 const place = 'token'
 
-/** An answer that is not the one hoped for; status 0 when there was none. */
+/** An answer that is not the one hoped for; status 0 when there was none. It may say how long not to ask again. */
 export class ApiError extends Error {
-  /** @param {number} status @param {string} message */
-  constructor(status, message) {
+  /** @param {number} status @param {string} message @param {number} [retryAfterMs] */
+  constructor(status, message, retryAfterMs = 0) {
     super(message)
     this.status = status
+    this.retryAfterMs = retryAfterMs
   }
 }
 
@@ -45,7 +46,8 @@ export async function ask(path, options = {}) {
   // A token that was replaced meanwhile is not the one that was refused.
   if (response.status === 401 && token === savedToken()) whenRefused()
   const said = await response.json().catch(() => ({}))
-  throw new ApiError(response.status, said.errorMessage ?? `The service answered ${response.status}.`)
+  const message = said.errorMessage ?? `The service answered ${response.status}.`
+  throw new ApiError(response.status, message, Number(response.headers.get('retry-after')) * 1000 || 0)
 }
 
 /**

@@ -31,7 +31,7 @@ export function App({ needsSignIn }) {
 /** @param {{ onLeave: (() => void) | null }} props */
 function SignedIn({ onLeave }) {
   const [pulse, setPulse] = useState(0)
-  const [connection, setConnection] = useState(/** @type {'connecting' | 'live' | 'away'} */ ('connecting'))
+  const [connection, setConnection] = useState(/** @type {import('./types.d.ts').Connection} */ ('connecting'))
 
   useEffect(() => {
     const ending = new AbortController()
@@ -44,7 +44,7 @@ function SignedIn({ onLeave }) {
       }, lookEveryMs)
     }
     const anyway = setInterval(look, lookAnywayMs)
-    const onState = (/** @type {'live' | 'away'} */ state) => {
+    const onState = (/** @type {import('./types.d.ts').Connection} */ state) => {
       setConnection(state)
       look()
     }

@@ -10,14 +10,19 @@ import { Overview } from './overview.js'
 import { useRoute } from './route.js'
 import { SearchField } from './search-field.js'
 
-const states = { connecting: 'Connecting …', live: 'Live', away: 'Connection lost, trying again …' }
+const states = {
+  connecting: 'Connecting …',
+  live: 'Live',
+  away: 'Connection lost, trying again …',
+  refused: 'This token may not follow changes',
+}
 const links = [
   { href: '#/', text: 'Overview', of: undefined },
   { href: '#/activations', text: 'Activations', of: 'activations' },
   { href: '#/callbacks', text: 'Callbacks', of: 'callbacks' },
 ]
 
-/** @param {{ connection: 'connecting' | 'live' | 'away', onLeave: (() => void) | null }} props */
+/** @param {{ connection: import('./types.d.ts').Connection, onLeave: (() => void) | null }} props */
 export function Shell({ connection, onLeave }) {
   const route = useRoute()
   const main = useRef(/** @type {HTMLElement | null} */ (null))

@@ -3,13 +3,15 @@ import { readEvents } from './read-events.js'
 
 const firstPauseMs = 500
 const longestPauseMs = 3_000
+/** A token that may not follow the feed will hardly be allowed to in a moment. */
+const refusedPauseMs = 30_000
 /** A comment comes every 15 seconds: silence for longer means that the connection is dead, though nobody said so. */
 const silenceMs = 40_000
 
 /**
  * Follows the feed of changes and comes back with the last cursor after every break, so that no change is missed.
  * EventSource can't send a token: the stream is read with fetch.
- * @param {{ onChange: () => void, onState: (state: 'live' | 'away') => void, signal: AbortSignal }} options
+ * @param {{ onChange: () => void, onState: (state: import('./types.d.ts').Connection) => void, signal: AbortSignal }} options
  *   what is shown may be old with every new state
  */
 export async function followChanges({ onChange, onState, signal }) {
@@ -17,6 +19,8 @@ export async function followChanges({ onChange, onState, signal }) {
   let cursor = null
   let pause = firstPauseMs
   while (!signal.aborted) {
+    /** @type {unknown} */
+    let problem = null
     try {
       cursor ??= (await get('/v1/changes?after=now&limit=1', signal)).cursor
       await readStream({
@@ -33,11 +37,15 @@ export async function followChanges({ onChange, onState, signal }) {
       })
     } catch (error) {
       // Whatever it was, it is shown as a broken line, and tried again; a refused token ends the session elsewhere.
-      if (error instanceof ApiError && error.status === 410) cursor = null
+      problem = error
     }
     if (signal.aborted) return
-    onState('away')
-    await rest(pause, signal)
+    const { status, retryAfterMs } = problem instanceof ApiError ? problem : { status: null, retryAfterMs: 0 }
+    // It is of another database than the one that is there now, or from before what is kept: what is shown is read anew
+    // when the line is back.
+    if (status === 400 || status === 410) cursor = null
+    onState(status === 403 ? 'refused' : 'away')
+    await rest(Math.max(pause, status === 403 ? refusedPauseMs : retryAfterMs), signal)
     pause = Math.min(pause * 2, longestPauseMs)
   }
 }
@@ -70,10 +78,12 @@ async function readStream({ cursor, signal, onOpen, onEvent }) {
 /** @param {number} milliseconds @param {AbortSignal} signal @returns {Promise<void>} */
 function rest(milliseconds, signal) {
   return new Promise(resolve => {
-    const timer = setTimeout(resolve, milliseconds)
-    signal.addEventListener('abort', () => {
+    const wake = () => {
       clearTimeout(timer)
+      signal.removeEventListener('abort', wake)
       resolve()
-    })
+    }
+    const timer = setTimeout(wake, milliseconds)
+    signal.addEventListener('abort', wake)
   })
 }

@@ -124,6 +124,9 @@ export interface Reprocessed {
   dryRun: boolean
 }
 
+/** How the page stands to the feed of changes. */
+export type Connection = 'connecting' | 'live' | 'away' | 'refused'
+
 /** What a view has got so far: `value` stays while a newer one is under way or can't be had. */
 export interface Loaded<Value> {
   value: Value | null

@@ -53,4 +53,40 @@ t.test('the overview leaves out nothing that is open', { skip }, async t => {
     await page.getByRole('link', { name: 'Newer' }).waitFor()
     t.equal(await page.getByRole('rowheader').count(), 1, 'the oldest one')
   })
+
+  await t.test('the chart has numbers and lines however many callbacks come, and each number whole', async t => {
+    for (const perMinute of [7, 900, 12_345, 45_000, 300_000, 4_999_999]) {
+      await service.sql('delete from callback_counts')
+      await service.sql(
+        `insert into callback_counts
+         select 1, '1', 'CarrierService', 'applied', date_trunc('minute', now()) - n * interval '1 minute', $1
+         from generate_series(1, 30) n`,
+        [perMinute],
+      )
+      const { page } = await visit(t, browser, service.url)
+      await page.getByRole('img', { name: `${30 * perMinute} callbacks in the last 60 minutes` }).waitFor()
+      await page.locator('.chart canvas').waitFor()
+      const { numbers, cut, lines } = await page.evaluate<{ numbers: number; cut: number; lines: number }>(axis)
+      t.ok(numbers > 0, `${perMinute}: numbers`)
+      t.equal(cut, 0, `${perMinute}: none is cut at the edge`)
+      t.ok(lines > 0, `${perMinute}: lines`)
+    }
+  })
 })
+
+/** Painted points left of the drawing area, those of them at the very edge, and lines in its first column, which no bar reaches. */
+const axis = `(() => {
+  const canvas = document.querySelector('.chart canvas')
+  const { left, top, width, height } = document.querySelector('.chart .u-over').getBoundingClientRect()
+  const from = canvas.getBoundingClientRect()
+  const painted = (x, columns) => {
+    const { data } = canvas.getContext('2d').getImageData(x, top - from.top, columns, height)
+    return data.filter((_, at) => at % 4 === 3).map(alpha => Math.min(alpha, 1))
+  }
+  const sum = points => points.reduce((all, point) => all + point, 0)
+  return {
+    numbers: sum(painted(0, left - from.left - 2)),
+    cut: sum(painted(0, 1)),
+    lines: sum(painted(left - from.left + 2, 1)),
+  }
+})()`

@@ -3,6 +3,10 @@ import uPlot from 'uplot'
 import { html } from './html.js'
 
 const height = 170
+/** Whole callbacks, up to some millions a minute: where none of these fits, the axis stays empty. */
+const increments = [0, 1, 2, 3, 4, 5, 6].flatMap(zeros => [1, 2, 5].map(digit => digit * 10 ** zeros))
+/** As short as 300K, or the numbers would not fit beside the axis. */
+const short = new Intl.NumberFormat('en', { notation: 'compact' })
 const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' })
 
 /**
@@ -95,7 +99,7 @@ function draw(place, data) {
       },
       axes: [
         { ...axis, size: 30, grid: { show: false }, values: (_chart, times) => times.map(hour) },
-        { ...axis, size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000] },
+        { ...axis, size: 44, incrs: increments, values: (_chart, counts) => counts.map(count => short.format(count)) },
       ],
       series: [
         {},

@@ -42,9 +42,9 @@ t.test('the overview leaves out nothing that is open', { skip }, async t => {
 
   await t.test('a list that is cut says so, and leads to all of it', async t => {
     const { page, open, figure } = await look()
-    t.equal(await open.getByText('There are older ones').count(), 0)
+    t.equal(await open.getByText('Only the newest').count(), 0)
     await Promise.all(Array.from({ length: 51 }, (_, n) => service.record(`pending-${n}`, [device(10 + n)])))
-    await open.getByText('There are older ones than these. See all that are pending.').waitFor()
+    await open.getByText('Only the newest 50 are listed of those that are pending.').waitFor()
     t.equal(await open.getByRole('rowheader').count(), 52, '50 of them, beside the two others')
     await figure.filter({ hasText: /^\s*53\s*open activations\s*oldest .*, 1 in conflict, 1 unknown\s*$/ }).waitFor()
     await open.getByRole('link', { name: 'pending', exact: true }).click()

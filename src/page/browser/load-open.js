@@ -1,6 +1,6 @@
 import { get, withQuery } from './api.js'
 
-const perList = 50
+export const perList = 50
 
 /** What the lists of activations are asked for that somebody waits for, or must look at. @type {Record<string, string>[]} */
 const lists = [

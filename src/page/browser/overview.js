@@ -3,7 +3,7 @@ import { get, withQuery } from './api.js'
 import { ago, count } from './format.js'
 import { html } from './html.js'
 import { useLive } from './live.js'
-import { loadOpen } from './load-open.js'
+import { loadOpen, perList } from './load-open.js'
 import { ProfileMatrix } from './profile-matrix.js'
 import { layers, RateChart } from './rate-chart.js'
 import { ServiceHealth } from './service-health.js'
@@ -19,12 +19,12 @@ export function Overview() {
       <h2 id="open">Open and overdue activations</h2>
       <${Show} loaded=${open}>
         ${(/** @type {Awaited<ReturnType<typeof loadOpen>>} */ { activations, cut }) => html`
+          ${cut.length > 0 && html`<${Cut} lists=${cut} />`}
           ${
             activations.length === 0
               ? html`<p class="quiet">Nothing is open: every activation has all its answers. <a href="#/activations">See the latest.</a></p>`
               : html`<${ActivationTable} activations=${activations} caption="Open and overdue activations" />`
-          }
-          ${cut.length > 0 && html`<${Cut} lists=${cut} />`}`}
+          }`}
       <//>
     </section>
     <div class="columns">
@@ -50,7 +50,7 @@ function Cut({ lists }) {
     (list, at) =>
       html`${at > 0 && ', '}<a href=${`#${withQuery('/activations', list)}`}>${list.status ?? 'overdue'}</a>`,
   )
-  return html`<p class="quiet">There are older ones than these. See all that are ${links}.</p>`
+  return html`<p class="quiet">Only the newest ${perList} are listed of those that are ${links}.</p>`
 }
 
 /** @param {{ summary: import('./types.d.ts').Summary }} props */

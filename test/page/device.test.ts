@@ -22,7 +22,7 @@ t.test('what happened to a device', { skip }, async t => {
     await changePlan(1)
     await service.callback(makeFault(device(1)))
     const { steps } = await look()
-    t.match(await steps.first().textContent(), /Something else: .*The callback behind it/)
+    t.match(await steps.first().textContent(), /Something else changed: .*The callback behind it/)
     t.match(await steps.last().textContent(), /state ACTIVE/)
   })
 

@@ -13,7 +13,7 @@ export function Timeline({ changes, several }) {
 }
 
 /** What a change does not name: it tells of state, status, role and plan alone. */
-const unnamed = 'Something else: its last result, fault, identifiers, address update or credential.'
+const unnamed = 'Something else changed: its last result, fault, identifiers, address update or credential.'
 
 /** @param {{ change: import('./types.d.ts').Change, several: boolean }} props */
 function Step({ change: { at, iccid, from, to, cause, requestId }, several }) {

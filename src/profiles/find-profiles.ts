@@ -53,7 +53,7 @@ function devicesOf(kind: IdentifierKind, accounts: Accounts): RawBuilder<unknown
   }
   return sql`
     named as materialized (
-      select distinct on (w.n) w.n, left(p.imei, 14) as digits, left(p.imei, 14) || ':' as past, p.xmin as written, p.*
+      select distinct on (w.n) w.n, left(p.imei, 14) as digits, ${past} as past, p.xmin as written, p.*
       from wanted w join profiles p on ${carries(kind)}
       where ${visible(accounts)} order by w.n, p.confirmed_at desc, p.iccid, p.account_name
     ), device as (
@@ -119,10 +119,18 @@ function numbered(kind: IdentifierKind, ids: readonly string[]): RawBuilder<unkn
   return rowsOf(rows, 'n integer, id text, past text')
 }
 
-/** `past` is the first text that an IMEI with these digits comes before: a colon follows the digit 9. */
+/**
+ * `past` is the first text that an IMEI of the same device comes before: behind 14 digits a colon follows the digit 9.
+ * Fewer digits are the beginning of many, and mean only themselves.
+ */
 function searched(kind: IdentifierKind, id: string, n: number): { n: number; id: string; past: string | null } {
-  return kind === 'imei' ? { n, id: imeiBase(id), past: `${imeiBase(id)}:` } : { n, id, past: null }
+  if (kind !== 'imei') return { n, id, past: null }
+  const digits = imeiBase(id)
+  return { n, id: digits, past: digits.length < 14 ? `${digits}\u0001` : `${digits}:` }
 }
+
+/** The same of a stored one. */
+const past = sql`left(p.imei, 14) || case when length(p.imei) < 14 then chr(1) else ':' end`
 
 /**
  * That the profile `p` carries the identifier `w.id`. An IMEI as a range, for left() is no condition that row-level

@@ -7,6 +7,25 @@ import { account, startTestService, takeTestService } from '../fixtures/service.
 
 const other = '0000999999-00001'
 
+t.test('an IMEI of few digits means itself, and not all that begin with it', async t => {
+  const service = await takeTestService(t)
+  const { imei } = device(1)
+  const short = imei.slice(0, 8)
+  await service.callback(makeCallback({ requestId: 'whole', ...device(1), eid: null }))
+  const found = async (id: string) => {
+    const { status, body } = await service.get(`/v1/devices/imei/${id}`)
+    const lookedUp = await service.call('POST', '/v1/profiles/lookup', { body: { ids: [{ kind: 'imei', id }] } })
+    t.equal(lookedUp.body.items.length, body.profiles?.length ?? 0)
+    return status === 200 ? body.profiles.map(({ iccid }: { iccid: string }) => iccid) : status
+  }
+  t.equal(await found(short), 404)
+  t.equal(await found(imei.slice(0, 13)), 404)
+  await service.callback(makeCallback({ requestId: 'short', ...device(2), eid: null, imei: short }))
+  t.strictSame(await found(short), [device(2).iccid])
+  t.strictSame(await found(imei), [device(1).iccid])
+  t.strictSame(await found(`${imei.slice(0, 14)}99`), [device(1).iccid], '14 digits are the device')
+})
+
 t.test('a lookup tells the profiles that many ids name, and which name none', async t => {
   const service = await takeTestService(t)
   const { eid, imei } = device(1)

@@ -13,6 +13,7 @@ import { measureMemory, measureStart } from './lifetime.ts'
 import { measureReading } from './micro.ts'
 import { type Contestant, insertSingleRows, startContestant, startService } from './processes.ts'
 import { machine, middle, type Report, type Row, write } from './report.ts'
+import { useLog } from './used-log.ts'
 
 /*
  * npm run bench: how fast a callback is acknowledged after a durable commit, beside bare Fastify (the ceiling), the
@@ -39,6 +40,7 @@ const cases = values.connections.split(',').map(Number)
 const dataDir = await mkdtemp(path.join(os.tmpdir(), 'bench-'))
 await chmod(dataDir, 0o711)
 const postgres = await startEmbeddedPostgres({ dataDir, log: () => undefined })
+await useLog(postgres.url)
 const contestants: Contestant[] = []
 try {
   const bare = await startContestant('bare Fastify', 'bare-server.ts')

@@ -1,7 +1,10 @@
 import { readFile } from 'node:fs/promises'
+import { useLog } from '../bench/used-log.ts'
 import { checkLedger } from '../faults/check-ledger.ts'
 import { startCrowd } from '../faults/crowd.ts'
 import { pause, startLoad } from '../faults/load.ts'
+import { startOwnPostgres } from '../faults/own-postgres.ts'
+import { startInEarnest } from '../faults/stage.ts'
 import { type FloodOrder, flood } from './flood.ts'
 import { watchProcessor } from './processor.ts'
 import { makePlace, quantile, type Scenario, times } from './scenario.ts'
@@ -38,13 +41,18 @@ async function latencies(all: readonly number[], seconds: number): Promise<numbe
   return all.slice(from)
 }
 
+/** Below `MAX_CONNECTIONS`. As many as wait for a commit at most, and a free one for each that is refused. */
+const mostConnections = 4_800
+
 export const overload: Scenario = {
   key: 'overload',
   fault: '5× overload for 60 s',
   target: 'refusals < 50 ms, ≥ 80 % of peak goodput, normal ≤ 5 s after',
   async run(context) {
-    const { postgres, start } = await makePlace(context)
-    const { url, child } = await start()
+    // Without the link that other faults need: it would take its share of the processors.
+    const postgres = await startOwnPostgres(context)
+    await useLog(postgres.url())
+    const { url, child } = await startInEarnest(context, postgres.url(), { LOG_LEVEL: 'info' })
     const seconds = times(context, 60, 5)
     const [database = ''] = (await readFile(`${postgres.cluster}/postmaster.pid`, 'utf8')).split('\n')
     const pids = { service: child.pid ?? 0, PostgreSQL: Number(database) }
@@ -55,7 +63,7 @@ export const overload: Scenario = {
     }
     await watched({ connections: 512, seconds: 5, run: 'warm-up' })
     const peak = await watched({ connections: 512, seconds: times(context, 15, 5), run: 'peak' })
-    const over = await watched({ connections: 3_000, seconds, run: 'over', rate: 5 * peak.acknowledged })
+    const over = await watched({ connections: mostConnections, seconds, run: 'over', rate: 5 * peak.acknowledged })
     await pause(2_000)
     const after = await watched({ connections: 512, seconds: 5, run: 'after' })
     const share = over.acknowledged / peak.acknowledged
@@ -63,7 +71,7 @@ export const overload: Scenario = {
       measured:
         `peak ${Math.round(peak.acknowledged)}/s; then ${(over.sent / peak.acknowledged).toFixed(1)}× of it came: ` +
         `${Math.round(100 * share)} % of peak acknowledged, ${over.refused} refused, p50 ${over.refusedP50} ms, p99 ${over.refusedP99} ms, ` +
-        `${over.failed} failed, ${over.unsent} not sent for want of 3,000 connections; afterwards ` +
+        `${over.failed} failed, ${over.unsent} not sent for want of ${mostConnections} connections; afterwards ` +
         `${Math.round(after.acknowledged)}/s, ${after.refused + after.failed} not taken. ` +
         `Processors: at peak ${peak.shares}; in overload ${over.shares}`,
       reached: share >= 0.8 && over.refusedP99 < 50 && over.failed === 0 && after.refused + after.failed === 0,

@@ -10,6 +10,7 @@ import type { ActivationState, WorkingSet } from '../correlation/working-set.ts'
 import { rowsOf } from '../database/rows.ts'
 import type { ResultsTable, Tables } from '../database/tables.ts'
 import { type ActivationRequest, requestDigest, targetsAskedFor } from './activation-request.ts'
+import { expectedBy } from './expected-by.ts'
 import { noEvidence } from './result.ts'
 
 export type Recorded = 'recorded' | 'known' | 'different'
@@ -69,7 +70,7 @@ async function describe(
 ): Promise<void> {
   const operation = request.operation ?? 'activate'
   const submittedAt = request.submittedAt === undefined ? toldAt : new Date(request.submittedAt)
-  const expectedBy = new Date(submittedAt.getTime() + (expectWithin.byOperation[operation] ?? expectWithin.default))
+  const expected = expectedBy(expectWithin, operation, submittedAt)
   await db
     .updateTable('activations')
     .set({
@@ -79,11 +80,11 @@ async function describe(
       service_plan: request.servicePlan ?? null,
       mdn_zip_code: request.mdnZipCode ?? null,
       submitted_at: submittedAt,
-      expected_by: expectedBy,
+      expected_by: expected,
     })
     .where('id', '=', activation.id)
     .execute()
-  Object.assign(activation, { recorded: true, operation, submittedAt, expectedBy, touched: true })
+  Object.assign(activation, { recorded: true, operation, submittedAt, expectedBy: expected, touched: true })
 }
 
 function addTargets(set: WorkingSet, activation: ActivationState, request: ActivationRequest): void {

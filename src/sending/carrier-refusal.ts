@@ -51,7 +51,7 @@ export function own(status: number, errorMessage: string, retryAfterSeconds: num
 
 export function asHttpError({ status, errorCode, errorMessage, retryAfterSeconds }: CarrierRefusal): HttpError {
   const headers: Record<string, string> =
-    retryAfterSeconds === null ? {} : { 'retry-after': String(Math.max(1, retryAfterSeconds)) }
+    retryAfterSeconds === null ? {} : { 'retry-after': String(Math.max(1, Math.ceil(retryAfterSeconds))) }
   return new HttpError(status, errorMessage, headers, errorCode)
 }
 

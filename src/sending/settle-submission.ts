@@ -5,10 +5,12 @@ import type { ExpectWithin } from '../config.ts'
 import { appendChanges } from '../correlation/append-changes.ts'
 import { lockActivations } from '../correlation/lock-activations.ts'
 import type { Tables } from '../database/tables.ts'
+import type { CarrierRefusal } from './carrier-refusal.ts'
 import {
   findSubmission,
   lockSubmission,
   markAccepted,
+  markRefused,
   markUnknown,
   type SettledBy,
   type Submission,
@@ -16,7 +18,8 @@ import {
 
 /**
  * Records the activation under the carrier's requestId, with every callback that came before. One that stood in for it
- * goes. Says nothing new of a submission that is settled already.
+ * goes. Of a submission that is settled already only the carrier's own answer says anything new: a person or a callback
+ * was wrong then, and what it took must be known.
  */
 export async function enterAccepted(
   db: Kysely<Tables>,
@@ -26,7 +29,8 @@ export async function enterAccepted(
   by: SettledBy,
 ): Promise<Submission> {
   const submission = await lockSubmission(db, id)
-  if (submission.state === 'accepted' || submission.state === 'refused') return submission
+  const settled = submission.state === 'accepted' || submission.state === 'refused'
+  if (settled && (by !== 'answer' || submission.requestId === requestId)) return submission
   const { accountName, name, request } = submission
   const known = submission.state === 'unknown' ? [name, requestId] : [requestId]
   await lockActivations(
@@ -55,6 +59,21 @@ export async function enterUnknown(
   await sql`update activations set status = 'unknown' where id = ${standIn.id}`.execute(db)
   await recordActivation(db, name, request, expectWithin, sentAt(submission))
   await markUnknown(db, id, by)
+  return findSubmission(db, id)
+}
+
+/** Nothing happened at the carrier. Meanwhile it may have been given up as unknown: what stood in for it goes. */
+export async function enterRefused(
+  db: Kysely<Tables>,
+  { id, intendedAt }: Submission,
+  refusal: CarrierRefusal,
+): Promise<Submission> {
+  const submission = await lockSubmission(db, id)
+  // Settled, or opened again since by another request with its key: this is no word about that one.
+  if (submission.state === 'accepted' || submission.state === 'refused') return submission
+  if (submission.intendedAt.getTime() !== intendedAt.getTime()) return { ...submission, refusal }
+  if (submission.state === 'unknown') await retireStandIn(db, submission, null)
+  await markRefused(db, id, refusal, 'answer')
   return findSubmission(db, id)
 }
 

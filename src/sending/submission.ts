@@ -49,18 +49,19 @@ export async function lockSubmission(db: Kysely<Tables>, id: string): Promise<Su
   return one(await sql<SubmissionRow>`select * from submissions where id = ${id} for update`.execute(db))
 }
 
-/** From here on it may have left. False when it was given up meanwhile: then it must not leave any more. */
-export async function markSent(db: Kysely<Tables>, id: string): Promise<boolean> {
-  const { rows } = await sql`
+/** From here on it may have left. null when it was given up meanwhile: then it must not leave any more. */
+export async function markSent(db: Kysely<Tables>, id: string): Promise<Date | null> {
+  const { rows } = await sql<{ sent_at: Date }>`
     update submissions set state = 'sent', sent_at = clock_timestamp()
-    where id = ${id} and state = 'intended' returning id`.execute(db)
-  return rows.length === 1
+    where id = ${id} and state = 'intended' returning sent_at`.execute(db)
+  return rows[0]?.sent_at ?? null
 }
 
 export async function markAccepted(db: Kysely<Tables>, id: string, requestId: string, by: SettledBy): Promise<void> {
   await sql`
     update submissions set state = 'accepted', request_id = ${requestId}, settled_by = ${by},
-      settled_at = clock_timestamp()
+      settled_at = clock_timestamp(), error_status = null, error_code = null, error_message = null,
+      retry_after_seconds = null
     where id = ${id}`.execute(db)
 }
 

@@ -1,26 +1,31 @@
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Transaction } from 'kysely'
 import { requestDigest } from '../activations/activation-request.ts'
+import type { ActivationView } from '../activations/activation-view.ts'
 import type { ExpectWithin } from '../config.ts'
 import type { Database } from '../database/pool.ts'
-import { refusalOf } from '../database/refusal.ts'
 import type { Tables } from '../database/tables.ts'
-import { inTransaction } from '../database/transaction.ts'
 import { HttpError } from '../operating/http-error.ts'
 import { CarrierError } from '../thingspace/carrier-error.ts'
 import type { ThingSpaceClient } from '../thingspace/client.ts'
 import { asHttpError, type CarrierRefusal, own, refusalFor } from './carrier-refusal.ts'
 import { sendable } from './check-request.ts'
+import { type KeepOptions, keepOutcome } from './keep-outcome.ts'
 import { openSubmission, type Wish } from './open-submission.ts'
-import { enterAccepted, enterUnknown, retireStandIn } from './settle-submission.ts'
-import { findSubmission, lockSubmission, markRefused, markSent, type Submission } from './submission.ts'
+import { enterAccepted, enterRefused, enterUnknown } from './settle-submission.ts'
+import { findSubmission, markSent, type Submission } from './submission.ts'
+import { viewAsSent } from './view-as-sent.ts'
 
-export interface SubmitOptions {
-  db: Database
+export interface SubmitOptions extends KeepOptions {
   client: ThingSpaceClient
   expectWithin: ExpectWithin
-  /** Aborted when the service leaves. */
-  leaving: AbortSignal
+}
+
+export interface Submitted {
+  /** Our own name for it while that is not known. */
+  requestId: string
+  /** How it stood when it left, for when the database can't be asked; null: it left earlier, by another request. */
+  asSent: ActivationView | null
 }
 
 /** As long as an answer of the carrier itself may take: a caller has that much patience. */
@@ -29,24 +34,27 @@ const mostWaitMs = 30_000
 const othersWaitMs = 40_000
 
 /**
- * Sends a request once, and returns the requestId (or our own name for it, while that is not known) once it is
- * recorded. The intent is committed before it leaves; then it is accepted, refused (an HttpError, and nothing is
- * recorded), or unknown.
+ * Sends a request once. The intent is committed before it leaves; then it is accepted, refused (an HttpError, and nothing
+ * is recorded), or unknown. Once it has left no trouble of ours is an error: who is told of one would send it again.
  */
-export async function submitActivation(options: SubmitOptions, wish: Wish): Promise<string> {
-  const opened = await openSubmission(options.db, wish, mostWaitMs)
+export async function submitActivation(options: SubmitOptions, wish: Wish): Promise<Submitted> {
+  const { db, expectWithin, underWay } = options
+  const opened = await openSubmission(db, wish, mostWaitMs)
   if (opened.kind === 'too-fast') {
     throw asHttpError(own(429, 'the carrier takes 100 requests a minute; nothing was sent', opened.waitMs / 1_000))
   }
+  if (opened.kind === 'mine') {
+    const sent = await underWay.add(send(options, opened.submission, opened.waitMs))
+    return { requestId: nameOf(sent), asSent: viewAsSent(sent, expectWithin) }
+  }
   const { submission } = opened
-  if (opened.kind === 'mine') return answerOf(await send(options, submission, opened.waitMs))
   if (!submission.digest.equals(requestDigest(wish.request))) {
     throw new HttpError(409, 'another request was sent with this Idempotency-Key')
   }
-  return answerOf(await othersAnswer(options.db, submission))
+  return { requestId: nameOf(await othersAnswer(db, submission)), asSent: null }
 }
 
-function answerOf({ state, requestId, name, refusal }: Submission): string {
+function nameOf({ state, requestId, name, refusal }: Submission): string {
   if (refusal !== null) throw asHttpError(refusal)
   if (state === 'accepted' && requestId !== null) return requestId
   if (state === 'unknown') return name
@@ -57,45 +65,35 @@ async function send(options: SubmitOptions, submission: Submission, waitMs: numb
   const { db, client, expectWithin, leaving } = options
   const { id, request } = submission
   const { operation, profiles } = sendable(request)
+  const refuse = async (refusal: CarrierRefusal) =>
+    (await keepOutcome(options, trx => enterRefused(trx, submission, refusal))) ?? { ...submission, refusal }
   try {
     await pause(waitMs, undefined, { signal: leaving })
   } catch {
-    return keep(db, trx => refuse(trx, id, own(503, 'the service is leaving; nothing was sent', 1)))
+    return refuse(own(503, 'the service is leaving; nothing was sent', 1))
   }
-  if (!(await markSent(db, id))) return findSubmission(db, id)
+  let sentAt: Date | null
+  try {
+    sentAt = await markSent(db, id)
+  } catch {
+    return refuse(own(503, 'the database is not available now; nothing was sent', 5))
+  }
+  if (sentAt === null) return findSubmission(db, id)
   const { requestId, error } = await client.perform(operation, profiles).then(
     answer => ({ ...answer, error: null }),
     (error: unknown) => ({ requestId: null, error }),
   )
-  if (requestId !== null) return keep(db, trx => enterAccepted(trx, id, requestId, expectWithin, 'answer'))
+  // As long as it is not stored nobody finds it under its requestId, but this name holds whatever becomes of us.
+  const notStored: Submission = { ...submission, state: 'unknown', sentAt }
+  if (requestId !== null) {
+    const enter = (trx: Transaction<Tables>) => enterAccepted(trx, id, requestId, expectWithin, 'answer')
+    return (await keepOutcome(options, enter)) ?? notStored
+  }
   if (error instanceof CarrierError && error.outcome === 'unknown') {
-    return keep(db, trx => enterUnknown(trx, id, expectWithin, 'answer'))
+    return (await keepOutcome(options, trx => enterUnknown(trx, id, expectWithin, 'answer'))) ?? notStored
   }
   // Anything but a CarrierError comes from the store of the session, and then nothing was sent.
-  const refusal = error instanceof CarrierError ? refusalFor(error) : own(503, 'nothing was sent; ask again', 5)
-  return keep(db, trx => refuse(trx, id, refusal))
-}
-
-/** Meanwhile it may have been given up as unknown: then it shows, and is now taken back. */
-async function refuse(trx: Transaction<Tables>, id: string, refusal: CarrierRefusal): Promise<Submission> {
-  const submission = await lockSubmission(trx, id)
-  if (submission.state === 'unknown') await retireStandIn(trx, submission, null)
-  await markRefused(trx, id, refusal, 'answer')
-  return findSubmission(trx, id)
-}
-
-const keepTries = 8
-
-/** What the carrier said is known to nobody else: a passing trouble of the database must not lose it. */
-async function keep(db: Database, work: (trx: Transaction<Tables>) => Promise<Submission>): Promise<Submission> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await inTransaction(db, work)
-    } catch (error) {
-      if (refusalOf(error) === 'refused' || attempt === keepTries) throw error
-      await pause(Math.min(50 * 2 ** attempt, 2_000))
-    }
-  }
+  return refuse(error instanceof CarrierError ? refusalFor(error) : own(503, 'nothing was sent; ask again', 5))
 }
 
 /** Waits for the one who came first with the same key, on whatever replica. */

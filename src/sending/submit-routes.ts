@@ -14,6 +14,7 @@ import type { ThingSpaceClient } from '../thingspace/client.ts'
 import { problemOf } from './check-request.ts'
 import { settleByHand } from './settle-by-hand.ts'
 import { submitActivation } from './submit-activation.ts'
+import { createUnderWay } from './under-way.ts'
 
 export interface SubmitRoutesOptions {
   db: Database
@@ -43,6 +44,11 @@ const errors = { 400: ErrorReply, 401: ErrorReply, 403: ErrorReply, 409: ErrorRe
 
 export const submitRoutes: FastifyPluginAsyncTypebox<SubmitRoutesOptions> = async (app, options) => {
   const { db, views, client } = options
+  const underWay = createUnderWay()
+  // Its caller may have hung up, and then no connection holds up the leaving.
+  app.addHook('onClose', () => underWay.ended())
+  const onNotKept = (error: unknown) =>
+    app.log.error({ err: error }, 'what ThingSpace answered is not stored; in five minutes its outcome is unknown')
 
   app.post(
     '/v1/activations',
@@ -53,7 +59,7 @@ export const submitRoutes: FastifyPluginAsyncTypebox<SubmitRoutesOptions> = asyn
         operationId: 'submitActivation',
         summary: 'Send an activation to ThingSpace, and record it',
         description:
-          "Answered when ThingSpace has taken it, with its requestId; its refusal is answered in its own words. When its answer does not come, the status is `unknown`: then it is never sent again by itself, and gets its requestId from callbacks that leave no doubt, or from a person (/settle). The carrier's pace of 100 requests a minute is kept: up to 30 seconds are waited for it, then 429.",
+          "Answered when ThingSpace has taken it, with its requestId; its refusal is answered in its own words. When its answer does not come, or can not be stored yet, the status is `unknown`: then it is never sent again by itself, and gets its requestId when that is known, at the latest from callbacks that leave no doubt, or from a person (/settle). The carrier's pace of 100 requests a minute is kept: up to 30 seconds are waited for it, then 429.",
         tags: ['activations'],
         querystring: NoQuery,
         headers: Headers,
@@ -66,7 +72,7 @@ export const submitRoutes: FastifyPluginAsyncTypebox<SubmitRoutesOptions> = asyn
           429: refused("The token asked too much, or the carrier's pace would have one wait for too long"),
           502: refused('ThingSpace refuses us, not the request; nothing was recorded'),
           503: refused(
-            'Nothing was sent; ask again after Retry-After seconds. Without that header sending is not configured',
+            'Nothing was sent by this request; ask again after Retry-After seconds, with the same Idempotency-Key if there was one. Without Retry-After sending is not configured',
           ),
         },
       },
@@ -79,14 +85,22 @@ export const submitRoutes: FastifyPluginAsyncTypebox<SubmitRoutesOptions> = asyn
       if (problem !== null) throw new HttpError(400, `body: ${problem}`)
       if (client === null) throw new HttpError(503, notConfigured)
       request.raw.socket.setTimeout(patienceMs)
-      const requestId = await submitActivation(
-        { ...options, client },
+      const { requestId, asSent } = await submitActivation(
+        { ...options, client, underWay, onNotKept },
         { request: request.body, askedBy: name, idempotencyKey: request.headers['idempotency-key'] ?? null },
       )
-      const found = await findActivation(db, requestId, [accountName])
-      if (found === null) throw new HttpError(404, 'not found')
-      reply.header('etag', activationTag(found)).header('location', `/v1/activations/${found.request_id}`).code(202)
-      return views.one(db, found)
+      try {
+        const found = await findActivation(db, requestId, [accountName])
+        if (found === null) throw new HttpError(404, 'not found')
+        const view = await views.one(db, found)
+        reply.header('etag', activationTag(found)).header('location', `/v1/activations/${found.request_id}`).code(202)
+        return view
+      } catch (error) {
+        if (asSent === null) throw error
+        request.log.warn({ err: error }, 'an activation was sent, and can not be read back')
+        reply.header('location', `/v1/activations/${requestId}`).code(202)
+        return asSent
+      }
     },
   )
 

@@ -1,0 +1,20 @@
+/** What goes on whether or not its caller is still there, and is waited for when the service leaves. */
+export interface UnderWay {
+  add<T>(work: Promise<T>): Promise<T>
+  ended(): Promise<void>
+}
+
+export function createUnderWay(): UnderWay {
+  const open = new Set<Promise<unknown>>()
+  return {
+    add(work) {
+      open.add(work)
+      const end = () => void open.delete(work)
+      work.then(end, end)
+      return work
+    },
+    async ended() {
+      while (open.size > 0) await Promise.allSettled(open)
+    },
+  }
+}

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Logger } from 'pino'
 import { markOverdue } from './activations/mark-overdue.ts'
-import { takeNext } from './activations/take-inbox.ts'
+import { takeInbox } from './activations/take-inbox.ts'
 import type { Config } from './config.ts'
 import type { JobStore } from './database/job-store.ts'
 import { driftKinds, findListenerDrift } from './listeners/find-listener-drift.ts'
@@ -33,13 +33,7 @@ export function createBackgroundWork(options: BackgroundWorkOptions): Jobs {
   const { expectWithin, migrate } = config
   const holder = randomUUID()
   const jobs: Job[] = [
-    {
-      name: 'inbox',
-      everySeconds: 1,
-      run: async isStopping => {
-        while (!isStopping() && (await takeNext(db, expectWithin)));
-      },
-    },
+    { name: 'inbox', everySeconds: 1, run: isStopping => takeInbox(db, expectWithin, isStopping) },
     {
       name: 'overdue',
       everySeconds: 2,

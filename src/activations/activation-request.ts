@@ -59,6 +59,18 @@ export const RecordedActivation = Type.Object(
 )
 export type RecordedActivation = Static<typeof RecordedActivation>
 
+/** With all that is counted from it, such as when a result is expected, it has four digits to its year. */
+const lastTime = Date.UTC(9999, 0)
+
+/**
+ * What is wrong with a time of submission beside its form; null when nothing is. A leap second is a time that no Date
+ * has, and PostgreSQL has `infinity` and years that nobody else can write.
+ */
+export function problemOfTime(time: string | Date): string | null {
+  const at = new Date(time).getTime()
+  return at >= 0 && at < lastTime ? null : 'must be a time from 1970 to 9998'
+}
+
 /** The devices asked for, in normal form and in order. Entries that mean the same device are one target. */
 export function targetsAskedFor({ devices }: Pick<ActivationRequest, 'devices'>): Identifiers[] {
   const targets = new Map<string, Identifiers>()

@@ -7,7 +7,7 @@ import { inTransaction } from '../database/transaction.ts'
 import { accessOf, maySee } from '../operating/access.ts'
 import { answeredUnchanged, entityTag } from '../operating/etag.ts'
 import { ErrorReply, HttpError } from '../operating/http-error.ts'
-import { RecordedActivation } from './activation-request.ts'
+import { problemOfTime, RecordedActivation } from './activation-request.ts'
 import { ActivationView } from './activation-view.ts'
 import { type ActivationVersion, findActivation } from './find-activation.ts'
 import { recordActivation } from './record-activation.ts'
@@ -58,6 +58,8 @@ export const activationRoutes: FastifyPluginAsyncTypebox<ActivationRoutesOptions
       const { accountName } = request.body
       const { accounts } = accessOf(request)
       if (!maySee(accounts, accountName)) throw new HttpError(403, 'the token may not act for this account')
+      const badTime = request.body.submittedAt === undefined ? null : problemOfTime(request.body.submittedAt)
+      if (badTime !== null) throw new HttpError(400, `body: submittedAt ${badTime}`)
       const outcome = await inTransaction(db, trx => recordActivation(trx, requestId, request.body, expectWithin))
       if (outcome === 'different') {
         throw new HttpError(409, `another activation is recorded under the requestId ${requestId}`)

@@ -6,7 +6,7 @@ import { inTransaction } from '../database/transaction.ts'
 import { type Accounts, maySee } from '../operating/access.ts'
 import { HttpError } from '../operating/http-error.ts'
 import { own } from './carrier-refusal.ts'
-import { enterAccepted, retireStandIn } from './settle-submission.ts'
+import { AnothersRequest, enterAccepted, retireStandIn } from './settle-submission.ts'
 import { lockSubmission, markRefused } from './submission.ts'
 
 /** Settles an unknown submission as a person says: taken under this requestId, or (null) not taken. Its account. */
@@ -16,6 +16,9 @@ export async function settleByHand(
   accounts: Accounts,
   requestId: string | null,
 ): Promise<string> {
+  if (requestId?.startsWith('submission-')) {
+    throw new HttpError(400, "body: requestId must be ThingSpace's, and no name of ours")
+  }
   const { rows } = await sql<{ id: string; accountName: string }>`
     select id, account_name as "accountName" from submissions where name = ${name}`.execute(seenBy(accounts))
   const [found] = rows
@@ -25,7 +28,9 @@ export async function settleByHand(
     if (submission.state === 'accepted' && submission.requestId === requestId) return
     if (submission.state !== 'unknown') throw new HttpError(409, `it is not unknown, but ${submission.state}`)
     if (requestId !== null) {
-      await enterAccepted(trx, found.id, requestId, expectWithin, 'manual')
+      await enterAccepted(trx, found.id, requestId, expectWithin, 'manual').catch(error => {
+        throw error instanceof AnothersRequest ? new HttpError(409, error.message) : error
+      })
     } else {
       await retireStandIn(trx, submission, null)
       await markRefused(trx, found.id, own(409, 'ThingSpace did not take it, as a person found out'), 'manual')

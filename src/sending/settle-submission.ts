@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { type Kysely, sql } from 'kysely'
-import { recordActivation } from '../activations/record-activation.ts'
+import { type Recorded, recordActivation } from '../activations/record-activation.ts'
 import type { ExpectWithin } from '../config.ts'
 import { appendChanges } from '../correlation/append-changes.ts'
-import { lockActivations } from '../correlation/lock-activations.ts'
+import { lockActivations, type RequestName } from '../correlation/lock-activations.ts'
 import type { Tables } from '../database/tables.ts'
 import type { CarrierRefusal } from './carrier-refusal.ts'
 import {
@@ -37,10 +37,37 @@ export async function enterAccepted(
     db,
     known.map(known => ({ accountName, requestId: known })),
   )
-  await recordActivation(db, requestId, request, expectWithin, sentAt(submission))
+  const recorded = await recordActivation(db, requestId, request, expectWithin, sentAt(submission))
+  if (!(await isOurs(db, by, recorded, { accountName, requestId }))) throw new AnothersRequest(requestId)
   if (submission.state === 'unknown') await retireStandIn(db, submission, requestId)
   await markAccepted(db, id, requestId, by)
   return findSubmission(db, id)
+}
+
+/** Takes back the transaction: what is known under this requestId is another request than the submission's. */
+export class AnothersRequest extends Error {
+  override name = 'AnothersRequest'
+  constructor(requestId: string) {
+    super(`another activation is recorded under the requestId ${requestId}`)
+  }
+}
+
+/**
+ * Whether an activation of this requestId can be the one that a submission led to. The carrier's own answer is beyond
+ * doubt. What callbacks tell is a guess, and wrong when somebody has recorded that request meanwhile. A person may name
+ * one that is recorded, if it asks the same and no other submission led to it.
+ */
+async function isOurs(
+  db: Kysely<Tables>,
+  by: SettledBy,
+  recorded: Recorded,
+  { accountName, requestId }: RequestName,
+): Promise<boolean> {
+  if (by === 'answer' || recorded === 'recorded') return true
+  if (by === 'callback' || recorded === 'different') return false
+  const { rows } = await sql`
+    select from submissions where account_name = ${accountName} and request_id = ${requestId} limit 1`.execute(db)
+  return rows.length === 0
 }
 
 /** It may have been taken: an activation under our own name for it shows that, until its requestId is known. */

@@ -3,15 +3,22 @@ import type { ExpectWithin } from '../config.ts'
 import type { Database } from '../database/pool.ts'
 import { inTransaction } from '../database/transaction.ts'
 import { findRequestsOfUnknown } from './find-requests-of-unknown.ts'
-import { enterAccepted, enterUnknown } from './settle-submission.ts'
+import { AnothersRequest, enterAccepted, enterUnknown } from './settle-submission.ts'
 
 /** Gives unknown submissions the requestId that their callbacks tell. Returns how many. */
 export async function settleUnknown(db: Database, expectWithin: ExpectWithin): Promise<number> {
   const identified = await findRequestsOfUnknown(db)
+  let settled = 0
   for (const { submission, requestId } of identified) {
-    await inTransaction(db, trx => enterAccepted(trx, submission.id, requestId, expectWithin, 'callback'))
+    try {
+      await inTransaction(db, trx => enterAccepted(trx, submission.id, requestId, expectWithin, 'callback'))
+      settled += 1
+    } catch (error) {
+      // Recorded meanwhile, so it was the request of whoever did that.
+      if (!(error instanceof AnothersRequest)) throw error
+    }
   }
-  return identified.length
+  return settled
 }
 
 /** Longer than a request can take, with its wait for a slot, both logins and its answer. */

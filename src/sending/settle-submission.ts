@@ -78,7 +78,7 @@ export async function enterUnknown(
   by: SettledBy,
 ): Promise<Submission> {
   const submission = await lockSubmission(db, id)
-  if (submission.state !== 'intended' && submission.state !== 'sent') return submission
+  if (submission.state !== 'sent') return submission
   const { accountName, name, request } = submission
   const { activations } = await lockActivations(db, [{ accountName, requestId: name }])
   const [standIn] = activations

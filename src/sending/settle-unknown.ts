@@ -1,9 +1,12 @@
-import { sql } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { ExpectWithin } from '../config.ts'
 import type { Database } from '../database/pool.ts'
+import type { Tables } from '../database/tables.ts'
 import { inTransaction } from '../database/transaction.ts'
+import { own } from './carrier-refusal.ts'
 import { findRequestsOfUnknown } from './find-requests-of-unknown.ts'
 import { AnothersRequest, enterAccepted, enterUnknown } from './settle-submission.ts'
+import { lockSubmission, markRefused } from './submission.ts'
 
 /** Gives unknown submissions the requestId that their callbacks tell. Returns how many. */
 export async function settleUnknown(db: Database, expectWithin: ExpectWithin): Promise<number> {
@@ -24,13 +27,24 @@ export async function settleUnknown(db: Database, expectWithin: ExpectWithin): P
 /** Longer than a request can take, with its wait for a slot, both logins and its answer. */
 export const answeredWithinMs = 5 * 60_000
 
-/** Whoever sent these is gone, and nobody knows whether they left: they become unknown, and so show. */
-export async function giveUpUnanswered(db: Database, expectWithin: ExpectWithin): Promise<number> {
+/**
+ * Whoever was to send these is gone. What was marked as sent may have left: it becomes unknown, and so shows. What was
+ * not has never left, nor will it: a sender that is still waiting finds it refused.
+ */
+export async function giveUpUnanswered(db: Database, expectWithin: ExpectWithin): Promise<void> {
   const { rows } = await sql<{ id: string }>`
     select id from submissions where state in ('intended', 'sent')
       and coalesce(sent_at, intended_at) < clock_timestamp() - ${answeredWithinMs} * interval '1 millisecond'
       and intended_at < clock_timestamp() - ${answeredWithinMs} * interval '1 millisecond'
     order by intended_at limit 100`.execute(db)
-  for (const { id } of rows) await inTransaction(db, trx => enterUnknown(trx, id, expectWithin, 'clock'))
-  return rows.length
+  for (const { id } of rows) await inTransaction(db, trx => giveUp(trx, id, expectWithin))
+}
+
+async function giveUp(db: Kysely<Tables>, id: string, expectWithin: ExpectWithin): Promise<void> {
+  const { state } = await lockSubmission(db, id)
+  if (state === 'intended') {
+    await markRefused(db, id, own(503, 'its sender went away before it left; nothing was sent', 1), 'clock')
+  } else {
+    await enterUnknown(db, id, expectWithin, 'clock')
+  }
 }

@@ -1,0 +1,56 @@
+import t, { type Test } from 'tap'
+import { openDatabase } from '../../src/database/pool.ts'
+import { giveUpUnanswered } from '../../src/sending/settle-unknown.ts'
+import { activatePath, asked, requestFor, startCarrier, startSendingService, until } from '../fixtures/carrier.ts'
+import { account, type TestService } from '../fixtures/service.ts'
+
+const expectWithin = { default: 900_000, byOperation: {} }
+const limits = { connections: 2, statementTimeoutMs: 10_000, lockTimeoutMs: 2_000, connectionTimeoutMs: 10_000 }
+
+/** What background work does from time to time, done now. */
+async function giveUp(t: Test, { databaseUrl }: TestService): Promise<void> {
+  const db = openDatabase({ url: databaseUrl, name: 'test', ...limits, onConnectionError: () => undefined })
+  t.teardown(() => db.destroy())
+  await giveUpUnanswered(db, expectWithin)
+}
+
+const sixMinutesAgo = `update submissions set intended_at = intended_at - interval '6 minutes',
+  sent_at = sent_at - interval '6 minutes'`
+
+t.test('what had not left yet is refused, not unknown, and its key sends it again', async t => {
+  const carrier = await startCarrier(t, { settings: { never: 1 } })
+  const service = await startSendingService(t, carrier)
+  const send = () =>
+    service.call('POST', '/v1/activations', { body: requestFor(1), headers: { 'idempotency-key': 'again' } })
+  const { requestId } = (await send()).body
+  // As a process left it that died while it waited for its turn.
+  await service.sql(`update submissions set state = 'intended', request_id = null, sent_at = null, settled_by = null`)
+  await service.sql(sixMinutesAgo)
+  await giveUp(t, service)
+  const rows = await service.sql('select name, state, settled_by, error_status from submissions')
+  t.match(rows, [{ state: 'refused', settled_by: 'clock', error_status: 503 }])
+  t.match(await service.get(`/v1/activations/${rows[0].name}`), { status: 404 })
+
+  const again = await send()
+  t.equal(again.status, 202)
+  t.not(again.body.requestId, requestId)
+  t.equal(asked(carrier, activatePath), 2)
+})
+
+t.test('a sender that is still waiting when its request is given up does not send it', async t => {
+  const carrier = await startCarrier(t)
+  const service = await startSendingService(t, carrier)
+  await service.sql(`update carrier_slots set free_at = now() + interval '3 seconds'`)
+  const sending = service.call('POST', '/v1/activations', { body: requestFor(1) })
+  await until(
+    () => service.sql('select from submissions'),
+    rows => rows.length === 1,
+  )
+  await service.sql(sixMinutesAgo)
+  await giveUp(t, service)
+  t.match(await sending, { status: 503, body: { errorMessage: /nothing was sent/ } })
+  t.equal(asked(carrier, activatePath), 0)
+  t.match(await service.sql('select state, account_name from submissions'), [
+    { state: 'refused', account_name: account },
+  ])
+})

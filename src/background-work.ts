@@ -41,7 +41,7 @@ export function createBackgroundWork(options: BackgroundWorkOptions): Jobs {
         while ((await markOverdue(db, isStopping)) > 0 && !isStopping());
       },
     },
-    { name: 'unknown', everySeconds: 2, run: () => settleUnknown(db, expectWithin) },
+    { name: 'unknown', everySeconds: 2, run: isStopping => settleUnknown(db, expectWithin, isStopping) },
     { name: 'retention', everySeconds: 3_600, run: isStopping => deleteOld(db, config.keep, isStopping) },
     { name: 'unanswered', everySeconds: 15, run: () => giveUpUnanswered(db, expectWithin) },
     { name: 'counts', everySeconds: 5, run: () => mergeCounts(db) },

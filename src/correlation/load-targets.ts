@@ -4,7 +4,8 @@ import { rowsOf } from '../database/rows.ts'
 import { rows, statement } from '../database/statement.ts'
 import type { Tables, TargetsTable } from '../database/tables.ts'
 import { imeiBase } from '../thingspace/identifiers.ts'
-import type { Arrival, TargetState } from './working-set.ts'
+import type { Identifiers } from '../thingspace/read-callback.ts'
+import type { TargetState } from './working-set.ts'
 
 /** An ICCID that a report names, with its request. */
 export interface NamedIccid {
@@ -25,7 +26,7 @@ export async function loadTargetsByIccid(db: Kysely<Tables>, named: readonly Nam
 /** The targets that the reports could mean: those that share an identifier. */
 export async function loadTargets(
   db: Kysely<Tables>,
-  arrivals: readonly Arrival[],
+  arrivals: readonly { activationId: string; report: { identifiers: Identifiers } }[],
 ): Promise<Map<string, TargetState[]>> {
   if (arrivals.length === 0) return new Map()
   const wanted = arrivals.map(({ activationId, report }) => ({

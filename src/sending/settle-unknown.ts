@@ -8,20 +8,20 @@ import { findRequestsOfUnknown } from './find-requests-of-unknown.ts'
 import { AnothersRequest, enterAccepted, enterUnknown } from './settle-submission.ts'
 import { lockSubmission, markRefused } from './submission.ts'
 
-/** Gives unknown submissions the requestId that their callbacks tell. Returns how many. */
-export async function settleUnknown(db: Database, expectWithin: ExpectWithin): Promise<number> {
-  const identified = await findRequestsOfUnknown(db)
-  let settled = 0
-  for (const { submission, requestId } of identified) {
+/** Gives unknown submissions the requestId that their callbacks tell. */
+export async function settleUnknown(
+  db: Database,
+  expectWithin: ExpectWithin,
+  isStopping: () => boolean = () => false,
+): Promise<void> {
+  for (const { id, requestId } of await findRequestsOfUnknown(db, isStopping)) {
     try {
-      await inTransaction(db, trx => enterAccepted(trx, submission.id, requestId, expectWithin, 'callback'))
-      settled += 1
+      await inTransaction(db, trx => enterAccepted(trx, id, requestId, expectWithin, 'callback'))
     } catch (error) {
       // Recorded meanwhile, so it was the request of whoever did that.
       if (!(error instanceof AnothersRequest)) throw error
     }
   }
-  return settled
 }
 
 /** Longer than a request can take, with its wait for a slot, both logins and its answer. */

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { access, requestFor, startCarrier, until } from '../fixtures/carrier.ts'
 import { createTestDatabase } from '../fixtures/database.ts'
+import { makeUnclaimedOlder } from '../fixtures/make-older.ts'
 import { startServerProcess } from '../fixtures/server-process.ts'
 import { account, send, startTestService } from '../fixtures/service.ts'
 
@@ -40,6 +41,7 @@ t.test('a process that dies before the answer leaves its intent, which is settle
   const { deviceIds } = requestFor(1).devices[0] ?? {}
   const told = { requestId: 'told-1', deviceIds, deviceResponse: { deviceProfileResponse: { state: 'ACTIVE' } } }
   await second.callback({ ...told, status: 'SUCCESS' }, { account, service })
+  await makeUnclaimedOlder(second)
   const settled = await until(again, ({ body }) => body.status === 'succeeded')
   t.match(settled, { status: 202, body: { status: 'succeeded', requestId: 'told-1' } })
   t.equal(carrier.state().requests, 1)

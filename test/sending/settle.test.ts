@@ -2,6 +2,7 @@ import pg from 'pg'
 import t from 'tap'
 import { requestFor, startCarrier, startSendingService, until } from '../fixtures/carrier.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
+import { makeSentOlder, makeUnclaimedOlder } from '../fixtures/make-older.ts'
 import type { TestService } from '../fixtures/service.ts'
 
 async function startUnknown(t: Parameters<typeof startCarrier>[0]) {
@@ -51,14 +52,14 @@ t.test('a person can settle it under a requestId that was recorded with the very
 t.test('callbacks settle nothing under a requestId that somebody records at that moment', async t => {
   const { service, send } = await startUnknown(t)
   const name = await send(1)
-  await sendOlder(service)
+  await makeSentOlder(service)
   const holder = new pg.Client({ connectionString: service.databaseUrl })
   await holder.connect()
   t.teardown(() => holder.end())
   await holder.query('begin')
   await holder.query('select from submissions for update')
   await service.callback(makeCallback({ ...device(1), requestId: 'told-1' }))
-  await callBackOlder(service)
+  await makeUnclaimedOlder(service)
   await until(
     () =>
       service.sql(
@@ -79,9 +80,9 @@ t.test('callbacks settle nothing under a requestId that somebody records at that
     rows => rows.length === 0,
   )
   await send(2)
-  await sendOlder(service)
+  await makeSentOlder(service)
   await service.callback(makeCallback({ ...device(2), requestId: 'told-2' }))
-  await callBackOlder(service)
+  await makeUnclaimedOlder(service)
   await until(
     () => states(service),
     rows => rows.some(({ state }) => state === 'accepted'),
@@ -92,15 +93,3 @@ t.test('callbacks settle nothing under a requestId that somebody records at that
   ])
   t.match(await service.get(`/v1/activations/${name}`), { body: { requestId: name, status: 'unknown' } })
 })
-
-/** As if all that was sent so far had been so a few minutes ago. */
-async function sendOlder({ sql }: TestService): Promise<void> {
-  await sql(`
-    update submissions set intended_at = intended_at - interval '3 minutes', sent_at = sent_at - interval '3 minutes'`)
-}
-
-/** The same of what was called back and nobody recorded. */
-async function callBackOlder({ sql }: TestService): Promise<void> {
-  await sql(`
-    update activations set submitted_at = submitted_at - interval '2 minutes' where recorded_at is null`)
-}

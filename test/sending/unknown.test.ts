@@ -1,6 +1,7 @@
 import t from 'tap'
 import { requestFor, startCarrier, startSendingService, until } from '../fixtures/carrier.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
+import { makeSentOlder, makeUnclaimedOlder } from '../fixtures/make-older.ts'
 import { account, takeTestService } from '../fixtures/service.ts'
 
 t.test('a lost answer is unknown, never sent again, and settled by its callbacks', async t => {
@@ -15,6 +16,12 @@ t.test('a lost answer is unknown, never sent again, and settled by its callbacks
   t.match(await send(), { status: 202, body: { requestId: name, status: 'unknown' } })
   t.equal(carrier.state().requests, 1, 'the same key sends nothing')
 
+  await makeSentOlder(service)
+  await until(
+    () => service.sql('select from results'),
+    rows => rows.length === 2,
+  )
+  await makeUnclaimedOlder(service)
   const settled = await until(
     () => service.get(`/v1/activations/${name}`),
     ({ body }) => body.status === 'succeeded',
@@ -36,7 +43,9 @@ t.test('callbacks that could mean two unknown requests settle neither; a person 
   const service = await startSendingService(t, carrier)
   const send = () => service.call('POST', '/v1/activations', { body: requestFor(1) })
   const [one, other] = [(await send()).body.requestId, (await send()).body.requestId]
+  await makeSentOlder(service)
   await service.callback(makeCallback({ ...device(1), requestId: 'told-1' }))
+  await makeUnclaimedOlder(service)
   await new Promise(resolve => setTimeout(resolve, 4_500))
   const states = await service.sql('select state from submissions')
   t.strictSame(states, [{ state: 'unknown' }, { state: 'unknown' }])

@@ -4,6 +4,7 @@ import type { LedgerEntry } from '../../src/simulator/ledger.ts'
 import type { Settings } from '../../src/simulator/settings.ts'
 import { access, requestFor, startCarrier, until } from '../fixtures/carrier.ts'
 import { device } from '../fixtures/make-callback.ts'
+import { makeSentOlder, makeUnclaimedOlder } from '../fixtures/make-older.ts'
 import { type Answer, account, type Row, startTestService } from '../fixtures/service.ts'
 
 // Each misbehaviour of the carrier by its name, against the whole service: asked for, called back, and answered.
@@ -239,6 +240,12 @@ t.test('lost answer', async t => {
   behave({ loseAnswer: 1, callbackAfterMs: 100 })
   const run = await activate(3)
   t.match(run.answer, { status: 202, body: { status: 'unknown', requestId: /^submission-/ } })
+  await makeSentOlder(service)
+  await until(
+    () => service.sql('select from results join activations on id = activation_id where recorded_at is null'),
+    rows => rows.length === 3,
+  )
+  await makeUnclaimedOlder(service)
   const { body } = await settled(run)
   t.match(body, { status: 'succeeded', counts: { targets: 3, succeeded: 3 } })
   t.not(body.requestId, run.requestId, 'its callbacks have told its name')

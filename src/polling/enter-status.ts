@@ -21,7 +21,7 @@ export interface Entered {
   /** Targets of which something new was learned. */
   entered: number
   settled: boolean
-  /** The carrier has a final word on every profile. */
+  /** The carrier has a final word on every profile, and there is no target that it said nothing of. */
   final: boolean
 }
 
@@ -36,24 +36,27 @@ export async function enterStatus(db: Database, poll: DuePoll, status: RequestSt
   const reports = status.subRequests.flatMap(({ ids, status: word }) => reportOf(ids, word) ?? [])
   let entered = 0
   let settled = false
+  let waiting = false
   // Also without any report: what is settled by now has to be learned.
   for (let from = 0; from === 0 || from < reports.length; from += atOnce) {
     const some = reports.slice(from, from + atOnce)
     const outcome = await inTransaction(db, trx => enterReports(trx, poll, some))
     entered += outcome.entered
     settled = outcome.settled
+    waiting = outcome.waiting
   }
-  return { entered, settled, final: reports.length > 0 && reports.length === status.subRequests.length }
+  const words = status.subRequests.map(({ status: word }) => finalWord(word))
+  return { entered, settled, final: words.length > 0 && !words.includes(null) && !waiting }
 }
 
 async function enterReports(
   db: Kysely<Tables>,
   { accountName, requestId }: DuePoll,
   reports: readonly Report[],
-): Promise<{ entered: number; settled: boolean }> {
+): Promise<{ entered: number; settled: boolean; waiting: boolean }> {
   const { now, activations } = await lockActivations(db, [{ accountName, requestId }])
   const [activation] = activations
-  if (activation === undefined) return { entered: 0, settled: false }
+  if (activation === undefined) return { entered: 0, settled: false, waiting: false }
   const sourceId = uuidv7()
   const arrivals = reports.map(
     (report, ordinal): Arrival => ({ sourceId, ordinal, source: 'poll', activationId: activation.id, at: now, report }),
@@ -65,7 +68,8 @@ async function enterReports(
     return { arrival, accountName, targetNumber }
   })
   await saveWorkingSet(db, set, [resultsToSave(results)])
-  return { entered: news.length, settled: activation.settledAt !== null }
+  const { pending, warning } = activation.counts
+  return { entered: news.length, settled: activation.settledAt !== null, waiting: pending + warning > 0 }
 }
 
 /** Asking again must not fill the store with what is known. */
@@ -78,13 +82,22 @@ function saysMore(set: WorkingSet, { activationId, report }: Arrival): boolean {
 }
 
 /** `Pending`, and any word that is not known, settles nothing. Success / Failed in the docs, Failure in the SDK. */
+function finalWord(word: string): 'succeeded' | 'failed' | null {
+  const normal = word.trim().toLowerCase()
+  if (normal === 'success') return 'succeeded'
+  return normal === 'failed' || normal === 'failure' ? 'failed' : null
+}
+
+/** null also where it names no device as one was asked for: then it can be told of none. */
 function reportOf(ids: readonly Identifier[], word: string): Report | null {
-  const result = { success: 'succeeded', failed: 'failed', failure: 'failed' }[word.trim().toLowerCase()]
-  if (result !== 'succeeded' && result !== 'failed') return null
+  const result = finalWord(word)
+  if (result === null) return null
   const named = new Map(ids.map(({ kind, id }) => [normalKind(kind), normalIdentifier(normalKind(kind), id)]))
-  const of = (kind: string) => named.get(kind) ?? null
+  const of = (kind: string) => named.get(kind) || null
+  const identifiers = { eid: of('eid'), iccid: of('iccid'), imei: of('imei') }
+  if (identifiers.eid === null && identifiers.iccid === null && identifiers.imei === null) return null
   return {
-    identifiers: { eid: of('eid'), iccid: of('iccid'), imei: of('imei') },
+    identifiers,
     result,
     // The status has no details of a fault [DOC] RSV2.
     faultCode: null,

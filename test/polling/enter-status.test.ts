@@ -1,0 +1,47 @@
+import t, { type Test } from 'tap'
+import { access, until } from '../fixtures/carrier.ts'
+import { device } from '../fixtures/make-callback.ts'
+import { startTestService } from '../fixtures/service.ts'
+import { json, startCarrier } from '../thingspace/client-carrier.ts'
+
+const requestId = 'asked-about-1'
+
+/** An overdue activation of two devices, and a carrier that says of it what the test says. */
+async function startAsking(t: Test, subRequests: object[]) {
+  const carrier = await startCarrier(t)
+  const says = (subRequests: object[]) => {
+    carrier.answers.action = json(200, { requestId, status: 'Success', subRequests })
+  }
+  says(subRequests)
+  const service = await startTestService(t, { ...access, THINGSPACE_BASE_URL: carrier.baseUrl, EXPECT_WITHIN: '1s' })
+  await service.record(requestId, [device(1), device(2)], { submittedAt: '2026-01-01T00:00:00Z' })
+  const polled = async (times: number) => {
+    const [row] = await until(
+      () => service.sql('select polls, stopped_because from polls where polls >= $1', [times]),
+      rows => rows.length > 0,
+    )
+    return row
+  }
+  return { carrier, service, says, polled, askAgain: () => service.sql('update polls set next_poll_at = now()') }
+}
+
+const part = (n: number, status: string) => ({ ids: [{ kind: 'iccid', id: device(n).iccid }], status })
+
+t.test('while a target waits it is asked again, also when the carrier has spoken of some only', async t => {
+  const { service, says, polled, askAgain } = await startAsking(t, [part(1, 'Success')])
+  t.match(await polled(1), { stopped_because: null })
+  t.match(await service.get(`/v1/activations/${requestId}`), { body: { counts: { succeeded: 1, pending: 1 } } })
+  says([part(1, 'Success'), part(2, 'Failed')])
+  await askAgain()
+  t.match(await polled(2), { stopped_because: 'settled' })
+  t.match(await service.get(`/v1/activations/${requestId}`), { body: { status: 'mixed' } })
+})
+
+t.test('what the carrier says of a number alone makes no device of its own', async t => {
+  const number = { ids: [{ kind: 'mdn', id: '5555550101' }], status: 'Success' }
+  const { service, polled, askAgain } = await startAsking(t, [number, { ids: [], status: 'Success' }])
+  t.match(await polled(1), { stopped_because: null })
+  await askAgain()
+  t.match(await polled(2), { stopped_because: null })
+  t.match(await service.get(`/v1/activations/${requestId}`), { body: { counts: { targets: 2, pending: 2 } } })
+})

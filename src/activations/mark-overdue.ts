@@ -31,11 +31,7 @@ async function markOne(db: Kysely<Tables>, name: RequestName): Promise<void> {
   await sql`
     update targets set overdue = true where activation_id = ${activation.id} and settled_at is null`.execute(db)
   // An unknown one has no requestId that the carrier could be asked about.
-  if (activation.status !== 'unknown') {
-    await sql`
-      insert into polls (activation_id, next_poll_at) values (${activation.id}, ${now})
-      on conflict (activation_id) do nothing`.execute(db)
-  }
+  if (activation.status !== 'unknown') await askAbout(db, activation.id, now)
   Object.assign(activation, { overdue: true, touched: true })
   await saveWorkingSet(db, {
     now,
@@ -58,4 +54,12 @@ async function markOne(db: Kysely<Tables>, name: RequestName): Promise<void> {
       },
     ],
   })
+}
+
+/** From the beginning where it was asked before: a callback that contradicts what was settled has made it anew. */
+async function askAbout(db: Kysely<Tables>, activationId: string, now: Date): Promise<void> {
+  await sql`
+    insert into polls (activation_id, next_poll_at) values (${activationId}, ${now})
+    on conflict (activation_id) do update
+      set next_poll_at = excluded.next_poll_at, polls = 0, stopped_at = null, stopped_because = null`.execute(db)
 }

@@ -9,6 +9,8 @@ export interface DuePoll {
   polls: number
   /** Callbacks were faster. */
   settled: boolean
+  /** When it would be asked about again if nobody notes what came of it. */
+  claimedUntil: Date
 }
 
 export type StopReason = 'settled' | 'answered' | 'tries'
@@ -45,7 +47,7 @@ export async function claimDue(db: Database): Promise<DuePoll | null> {
       select activation_id from polls where stopped_at is null and next_poll_at <= clock_timestamp()
       order by next_poll_at limit 1)
     returning p.activation_id as "activationId", a.account_name as "accountName", a.request_id as "requestId", p.polls,
-      a.settled_at is not null as settled`.execute(db)
+      a.settled_at is not null as settled, p.next_poll_at as "claimedUntil"`.execute(db)
   return rows[0] ?? null
 }
 
@@ -65,10 +67,15 @@ export interface PollOutcome {
   counts: boolean
 }
 
-export async function notePoll(db: Database, { activationId }: DuePoll, poll: PollOutcome): Promise<void> {
+/** Says nothing where it is to be asked about anew, since something has changed while it was asked about. */
+export async function notePoll(
+  db: Database,
+  { activationId, claimedUntil }: DuePoll,
+  poll: PollOutcome,
+): Promise<void> {
   await sql`
     update polls set polls = polls + ${poll.counts ? 1 : 0}, outcome = ${poll.outcome},
       next_poll_at = clock_timestamp() + ${poll.nextAfterMs ?? 0} * interval '1 millisecond',
       stopped_at = ${poll.stopped === null ? sql`null` : sql`clock_timestamp()`}, stopped_because = ${poll.stopped}
-    where activation_id = ${activationId}`.execute(db)
+    where activation_id = ${activationId} and next_poll_at = ${claimedUntil}`.execute(db)
 }

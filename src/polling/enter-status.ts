@@ -17,6 +17,8 @@ import { type Identifier, normalIdentifier, normalKind } from '../thingspace/ide
 import type { Report } from '../thingspace/read-callback.ts'
 import type { DuePoll } from './due-polls.ts'
 
+type AskedAbout = Pick<DuePoll, 'accountName' | 'requestId'>
+
 export interface Entered {
   /** Targets of which something new was learned. */
   entered: number
@@ -32,7 +34,7 @@ const atOnce = 250
  * Enters what the carrier says of each profile, as results beside those of the callbacks: a poll that says otherwise
  * makes a conflict, and both are kept. Only `subRequests` count: the top status says Success too early [EX] RSV2.
  */
-export async function enterStatus(db: Database, poll: DuePoll, status: RequestStatus): Promise<Entered> {
+export async function enterStatus(db: Database, poll: AskedAbout, status: RequestStatus): Promise<Entered> {
   const reports = status.subRequests.flatMap(({ ids, status: word }) => reportOf(ids, word) ?? [])
   let entered = 0
   let settled = false
@@ -51,7 +53,7 @@ export async function enterStatus(db: Database, poll: DuePoll, status: RequestSt
 
 async function enterReports(
   db: Kysely<Tables>,
-  { accountName, requestId }: DuePoll,
+  { accountName, requestId }: AskedAbout,
   reports: readonly Report[],
 ): Promise<{ entered: number; settled: boolean; waiting: boolean }> {
   const { now, activations } = await lockActivations(db, [{ accountName, requestId }])

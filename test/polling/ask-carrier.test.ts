@@ -80,3 +80,25 @@ t.test('a poll settles a quarrel among callbacks', async t => {
   )
   t.match(settled.body, { status: 'succeeded', settledAt: /Z$/ })
 })
+
+t.test('a callback that contradicts what was settled has the carrier asked again', async t => {
+  const carrier = await startCarrier(t, { settings: { never: 1, refuse: 1, refuseOn: 'status' } })
+  const service = await startSendingService(t, carrier, soon)
+  const { requestId } = (await service.call('POST', '/v1/activations', { body: requestFor(1) })).body
+  await until(
+    () => service.sql("select * from polls where outcome = 'refused'"),
+    rows => rows.length > 0,
+  )
+  await service.callback(makeCallback({ ...device(1), requestId }))
+  await service.sql('update polls set next_poll_at = now()')
+  t.match(await stops(service), [{ because: 'settled' }])
+
+  carrier.settings({ refuse: 0 })
+  await service.callback(makeFault({ ...device(1), requestId }))
+  t.match(await service.get(`/v1/activations/${requestId}`), { body: { status: 'conflict' } })
+  const settled = await until(
+    () => service.get(`/v1/activations/${requestId}`),
+    answer => answer.body.settledAt !== null,
+  )
+  t.match(settled.body, { status: 'succeeded' })
+})

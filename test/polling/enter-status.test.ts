@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { access, until } from '../fixtures/carrier.ts'
-import { device } from '../fixtures/make-callback.ts'
+import { device, makeCallback, makeFault } from '../fixtures/make-callback.ts'
 import { startTestService } from '../fixtures/service.ts'
 import { json, startCarrier } from '../thingspace/client-carrier.ts'
 
@@ -44,4 +44,37 @@ t.test('what the carrier says of a number alone makes no device of its own', asy
   await askAgain()
   t.match(await polled(2), { stopped_because: null })
   t.match(await service.get(`/v1/activations/${requestId}`), { body: { counts: { targets: 2, pending: 2 } } })
+})
+
+t.test('what becomes contradictory while the carrier is asked has it asked anew', async t => {
+  const { carrier, service } = await startAsking(t, [part(1, 'Pending'), part(2, 'Pending')])
+  const { action: pending } = carrier.answers
+  let release = () => {}
+  const released = new Promise<void>(resolve => {
+    release = resolve
+  })
+  carrier.answers.action = (...told) => void released.then(() => pending?.(...told))
+  const asked = (times: number) =>
+    until(
+      () => carrier.called('/status'),
+      calls => calls === times,
+    )
+  await asked(1)
+  for (const n of [1, 2]) await service.callback(makeCallback({ requestId, ...device(n) }))
+  await service.callback(makeFault({ requestId, ...device(1) }))
+  await until(
+    () => service.sql('select from activations where overdue'),
+    rows => rows.length === 1,
+  )
+  carrier.answers.action = json(200, {
+    requestId,
+    status: 'Success',
+    subRequests: [part(1, 'Success'), part(2, 'Success')],
+  })
+  release()
+  await asked(2)
+  await until(
+    () => service.get(`/v1/activations/${requestId}`),
+    ({ body }) => body.status === 'succeeded',
+  )
 })

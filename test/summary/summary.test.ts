@@ -35,7 +35,7 @@ t.test('the summary says what a scan would, at any moment of a random run on two
     if (from % 80 === 0) void mergeCounts(db)
     t.strictSame(await one.sql(countsThatDiffer), [])
   }
-  const poll = { activationId: '0', accountName: account, requestId: 'request-1', polls: 0, settled: false }
+  const poll = { accountName: account, requestId: 'request-1' }
   const learned = { ids: [{ kind: 'iccid', id: device(77).iccid }], status: 'Failed' }
   await enterStatus(db, poll, { status: 'Success', subRequests: [learned] } as never)
   for (const requestId of ['request-0', 'request-1']) await one.record(requestId, [device(1)])

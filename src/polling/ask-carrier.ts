@@ -41,13 +41,13 @@ export async function askCarrier(options: AskCarrierOptions): Promise<void> {
   await endTurn(db, holder)
 }
 
-/** False when the carrier is not well, so that others would fare no better now. */
+/** False when the carrier may not be well, so that others might fare no better at once. */
 async function pollOne(options: AskCarrierOptions, due: DuePoll): Promise<boolean> {
   const outcome = due.settled ? stop('settled') : await ask(options, due)
   await notePoll(options.db, due, outcome)
   options.onPoll(outcome.outcome)
-  if (!outcome.counts) await putOff(options.db, outcome.nextAfterMs ?? firstDelayMs)
-  return outcome.counts
+  if (outcome.othersAfterMs !== null) await putOff(options.db, outcome.othersAfterMs)
+  return outcome.isWell
 }
 
 async function ask({ db, client }: AskCarrierOptions, due: DuePoll): Promise<PollOutcome> {
@@ -60,14 +60,23 @@ async function ask({ db, client }: AskCarrierOptions, due: DuePoll): Promise<Pol
     return again(due, entered > 0 ? 'learned' : 'pending')
   } catch (error) {
     if (!(error instanceof CarrierError)) throw error
-    if (error.kind === 'refused') return again(due, 'refused')
-    const nextAfterMs = error.retryAfterMs ?? firstDelayMs
-    return { outcome: error.kind, nextAfterMs, stopped: null, counts: false }
+    return outcomeOf(error, due)
   }
 }
 
+/**
+ * What has reached the carrier and got no good answer is a try: it may be this very request that can't be answered, and
+ * that must neither be asked about for ever nor keep the others from it. Else it is the carrier who takes no requests.
+ */
+function outcomeOf({ kind, outcome, retryAfterMs }: CarrierError, due: DuePoll): PollOutcome {
+  if (kind === 'refused') return again(due, kind)
+  if (outcome === 'unknown') return { ...again(due, kind, retryAfterMs), othersAfterMs: retryAfterMs, isWell: false }
+  const afterMs = retryAfterMs ?? firstDelayMs
+  return { outcome: kind, nextAfterMs: afterMs, stopped: null, counts: false, othersAfterMs: afterMs, isWell: false }
+}
+
 function stop(because: StopReason): PollOutcome {
-  return { outcome: because, nextAfterMs: null, stopped: because, counts: true }
+  return { outcome: because, nextAfterMs: null, stopped: because, counts: true, othersAfterMs: null, isWell: true }
 }
 
 /** Half a minute, then twice as long each time, at most an hour. */
@@ -75,7 +84,8 @@ export function delayAfter(polls: number): number {
   return Math.min(firstDelayMs * 2 ** polls, longestDelayMs)
 }
 
-function again({ polls }: DuePoll, outcome: string): PollOutcome {
-  if (polls + 1 >= mostPolls) return { outcome, nextAfterMs: null, stopped: 'tries', counts: true }
-  return { outcome, nextAfterMs: delayAfter(polls), stopped: null, counts: true }
+function again({ polls }: DuePoll, outcome: string, leastMs: number | null = null): PollOutcome {
+  const asked = { outcome, counts: true, othersAfterMs: null, isWell: true }
+  if (polls + 1 >= mostPolls) return { ...asked, nextAfterMs: null, stopped: 'tries' }
+  return { ...asked, nextAfterMs: Math.max(delayAfter(polls), leastMs ?? 0), stopped: null }
 }

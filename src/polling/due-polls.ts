@@ -63,8 +63,12 @@ export interface PollOutcome {
   /** The time until the next one; null: no more. */
   nextAfterMs: number | null
   stopped: StopReason | null
-  /** False: the carrier gave no answer, so it was no try. */
+  /** False: the carrier was not asked about it, so it was no try. */
   counts: boolean
+  /** For how long nobody is asked about; null: the others are as they were. */
+  othersAfterMs: number | null
+  /** False: better not to ask about another one at once. */
+  isWell: boolean
 }
 
 /** Says nothing where it is to be asked about anew, since something has changed while it was asked about. */

@@ -77,8 +77,11 @@ const readWithin = async (response: Response, limit: number): Promise<string> =>
   return Buffer.concat(chunks).toString('utf8')
 }
 
+const longestRetryAfterMs = 3_600_000
+
+/** At most an hour: nobody stops asking for days because of one header. */
 const retryAfter = (header: string | null): number | null =>
-  header !== null && /^\d{1,6}$/.test(header) ? Number(header) * 1000 : null
+  header !== null && /^\d{1,9}$/.test(header) ? Math.min(Number(header) * 1000, longestRetryAfterMs) : null
 
 const brokenOff = (during: string, error: unknown, httpStatus: number | null = null): CarrierError => {
   const reason = codeOf(error)

@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import { lockActivations, type RequestName } from '../correlation/lock-activations.ts'
 import { saveWorkingSet } from '../correlation/save-working-set.ts'
+import { oneByOne } from '../database/one-by-one.ts'
 import type { Database } from '../database/pool.ts'
 import type { Tables } from '../database/tables.ts'
 import { inTransaction } from '../database/transaction.ts'
@@ -16,10 +17,7 @@ export async function markOverdue(db: Database, isStopping: () => boolean): Prom
     select account_name as "accountName", request_id as "requestId" from activations
     where recorded_at is not null and settled_at is null and not overdue and expected_by < now()
     order by expected_by limit ${atOnce}`.execute(db)
-  for (const name of rows) {
-    if (isStopping()) break
-    await inTransaction(db, trx => markOne(trx, name))
-  }
+  await oneByOne(rows, name => inTransaction(db, trx => markOne(trx, name)), isStopping)
   return rows.length
 }
 

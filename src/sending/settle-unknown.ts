@@ -1,10 +1,11 @@
 import { type Kysely, sql } from 'kysely'
 import type { ExpectWithin } from '../config.ts'
+import { oneByOne } from '../database/one-by-one.ts'
 import type { Database } from '../database/pool.ts'
 import type { Tables } from '../database/tables.ts'
 import { inTransaction } from '../database/transaction.ts'
 import { own } from './carrier-refusal.ts'
-import { findRequestsOfUnknown } from './find-requests-of-unknown.ts'
+import { findRequestsOfUnknown, type Identified } from './find-requests-of-unknown.ts'
 import { AnothersRequest, enterAccepted, enterUnknown } from './settle-submission.ts'
 import { lockSubmission, markRefused } from './submission.ts'
 
@@ -14,7 +15,10 @@ export async function settleUnknown(
   expectWithin: ExpectWithin,
   isStopping: () => boolean = () => false,
 ): Promise<void> {
-  for (const { id, requestId } of await findRequestsOfUnknown(db, isStopping)) {
+  const identified = await findRequestsOfUnknown(db, isStopping)
+  await oneByOne(identified, settle, isStopping)
+
+  async function settle({ id, requestId }: Identified): Promise<void> {
     try {
       await inTransaction(db, trx => enterAccepted(trx, id, requestId, expectWithin, 'callback'))
     } catch (error) {
@@ -37,7 +41,7 @@ export async function giveUpUnanswered(db: Database, expectWithin: ExpectWithin)
       and coalesce(sent_at, intended_at) < clock_timestamp() - ${answeredWithinMs} * interval '1 millisecond'
       and intended_at < clock_timestamp() - ${answeredWithinMs} * interval '1 millisecond'
     order by intended_at limit 100`.execute(db)
-  for (const { id } of rows) await inTransaction(db, trx => giveUp(trx, id, expectWithin))
+  await oneByOne(rows, ({ id }) => inTransaction(db, trx => giveUp(trx, id, expectWithin)))
 }
 
 async function giveUp(db: Kysely<Tables>, id: string, expectWithin: ExpectWithin): Promise<void> {

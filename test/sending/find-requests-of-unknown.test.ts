@@ -2,6 +2,7 @@ import t, { type Test } from 'tap'
 import { type Database, openDatabase } from '../../src/database/pool.ts'
 import { findRequestsOfUnknown } from '../../src/sending/find-requests-of-unknown.ts'
 import { requestFor, until } from '../fixtures/carrier.ts'
+import { holdRows } from '../fixtures/hold-rows.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
 import { makeUnclaimedOlder } from '../fixtures/make-older.ts'
 import { rowsRead } from '../fixtures/rows-read.ts'
@@ -109,4 +110,16 @@ t.test('what is open is not read for what others were called back', async t => {
     return rowsRead(trx)
   })
   t.ok(read < 500, `${read} rows`)
+})
+
+t.test('a submission that somebody holds keeps no other one from being settled', async t => {
+  const { service } = await startFinding(t)
+  for (const n of [1, 2, 3]) await submitted(service, n, 'unknown', n)
+  // The newest are looked at first.
+  const letGo = await holdRows(t, service.databaseUrl, 'submissions', "id::text ~ '[23]$'")
+  for (const n of [1, 2, 3]) await callBack(service, `told-${n}`, n)
+  await makeUnclaimedOlder(service)
+  t.ok(await settles(service, 1, 'told-1'))
+  await letGo()
+  for (const n of [2, 3]) t.ok(await settles(service, n, `told-${n}`))
 })

@@ -2,6 +2,7 @@ import t, { type Test } from 'tap'
 import { openDatabase } from '../../src/database/pool.ts'
 import { giveUpUnanswered } from '../../src/sending/settle-unknown.ts'
 import { activatePath, asked, requestFor, startCarrier, startSendingService, until } from '../fixtures/carrier.ts'
+import { holdRows } from '../fixtures/hold-rows.ts'
 import { account, type TestService } from '../fixtures/service.ts'
 
 const expectWithin = { default: 900_000, byOperation: {} }
@@ -53,4 +54,20 @@ t.test('a sender that is still waiting when its request is given up does not sen
   t.match(await service.sql('select state, account_name from submissions'), [
     { state: 'refused', account_name: account },
   ])
+})
+
+t.test('a submission that somebody holds keeps no later one from being given up', async t => {
+  const carrier = await startCarrier(t, { settings: { never: 1 } })
+  const service = await startSendingService(t, carrier)
+  for (const n of [1, 2]) await service.call('POST', '/v1/activations', { body: requestFor(n) })
+  await service.sql(`update submissions set state = 'intended', request_id = null`)
+  const [first] = await service.sql('select id from submissions order by intended_at')
+  const letGo = await holdRows(t, service.databaseUrl, 'submissions', `id = '${first.id}'`)
+  await service.sql(sixMinutesAgo)
+  await t.rejects(giveUp(t, service), { code: '55P03' })
+  const states = () => service.sql('select state from submissions order by intended_at')
+  t.strictSame(await states(), [{ state: 'intended' }, { state: 'refused' }])
+  await letGo()
+  await giveUp(t, service)
+  t.strictSame(await states(), [{ state: 'refused' }, { state: 'refused' }])
 })

@@ -24,6 +24,8 @@ export interface JobsOptions {
   onFailure: (job: string, error: unknown) => void
   /** After each run, whatever came of it. */
   onRun: (job: string, seconds: number) => void
+  /** How often all are queued, wherever one waits already. Default a minute. */
+  queueAllEveryMs?: number
 }
 
 /** A schema of its own: the library makes and migrates it by itself. */
@@ -33,10 +35,13 @@ const hour = 3_600
 
 /**
  * Work that recurs, once for all replicas. Each run queues the next one before it begins, and a queue holds one job
- * that waits: so a run that dies with its process or its connection neither ends the work nor doubles it.
+ * that waits: so a run that dies with its process or its connection neither ends the work nor doubles it. One that died
+ * before it could queue the next is made good by any replica within a minute.
  */
-export function createJobs({ store, jobs, migrate, log, onFailure, onRun }: JobsOptions): Jobs {
+export function createJobs(options: JobsOptions): Jobs {
+  const { store, jobs, migrate, log, onFailure, onRun, queueAllEveryMs = 60_000 } = options
   let stopping = false
+  let timer: NodeJS.Timeout | undefined
   let started: Promise<void> = Promise.resolve()
   const boss = openBoss(store, migrate)
   boss.on('error', error => log.warn({ err: error }, 'the job queue met an error'))
@@ -48,6 +53,7 @@ export function createJobs({ store, jobs, migrate, log, onFailure, onRun }: Jobs
       try {
         await boss.start()
         for (const job of jobs) await begun(job)
+        timer = setInterval(queueAll, queueAllEveryMs).unref()
         return
       } catch (error) {
         if (attempt % 60 === 1) log.warn({ err: error }, 'background work can not start; trying again every second')
@@ -90,7 +96,7 @@ export function createJobs({ store, jobs, migrate, log, onFailure, onRun }: Jobs
     try {
       for (const { name } of jobs) await queue(name, 0)
     } catch {
-      // Then there will be another recovery.
+      // Then there will be another recovery, or the next minute.
     }
   }
 
@@ -102,6 +108,7 @@ export function createJobs({ store, jobs, migrate, log, onFailure, onRun }: Jobs
     async stop() {
       stopping = true
       await started
+      clearInterval(timer)
       await boss.stop({ graceful: true, timeout: stopWithinMs })
     },
   }

@@ -2,9 +2,12 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { connect, createServer, type Socket } from 'node:net'
 import pg from 'pg'
+import { pino } from 'pino'
 import t, { type Test } from 'tap'
+import { openJobStore } from '../../src/database/job-store.ts'
+import { createJobs } from '../../src/operating/jobs.ts'
 import { until } from '../fixtures/carrier.ts'
-import { createEmptyDatabase } from '../fixtures/database.ts'
+import { createEmptyDatabase, createTestDatabase } from '../fixtures/database.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
 import { account, startTestService, type TestService } from '../fixtures/service.ts'
 
@@ -84,6 +87,51 @@ t.test('background work that is held up holds up no callback', async t => {
   }
   t.match(await service.get(`/v1/profiles/${device(1).iccid}`), { status: 200 })
   await holder.query('rollback')
+})
+
+t.test('work whose next run was lost with its process is queued again by any replica', async t => {
+  const url = await createTestDatabase(t)
+  const limits = { connections: 2, statementTimeoutMs: 3_000, lockTimeoutMs: 2_000, connectionTimeoutMs: 3_000 }
+  const store = openJobStore({ url, name: 'test', ...limits, onConnectionError: () => undefined })
+  let runs = 0
+  let release = () => {}
+  const released = new Promise<void>(resolve => {
+    release = resolve
+  })
+  const run = async () => {
+    runs += 1
+    await released
+  }
+  const jobs = createJobs({
+    store,
+    jobs: [{ name: 'again', everySeconds: 1, run }],
+    migrate: true,
+    log: pino({ level: 'silent' }),
+    onFailure: () => undefined,
+    onRun: () => undefined,
+    queueAllEveryMs: 200,
+  })
+  t.teardown(async () => {
+    release()
+    await jobs.stop()
+    await store.db.destroy()
+  })
+  await jobs.start()
+  await until(
+    () => runs,
+    count => count === 1,
+  )
+  // As if its process had died before it had queued the next one: nothing waits any more.
+  await store.executeSql("delete from jobs.job where name = 'again' and state = 'created'")
+  await until(
+    () => store.executeSql("select from jobs.job where name = 'again' and state = 'created'"),
+    ({ rows }) => rows.length === 1,
+  )
+  release()
+  await until(
+    () => runs,
+    count => count > 1,
+  )
 })
 
 interface Link {

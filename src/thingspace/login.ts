@@ -32,12 +32,14 @@ export const requestToken = async (host: CarrierHost, { key, secret }: Credentia
   return { accessToken: answer.access_token, expiresInMs: (answer.expires_in ?? 3600) * 1000 }
 }
 
+export const loginCall = 'session login'
+
 /** A session of the UWS user. Five refused ones in a row lock the account until support unlocks it [DOC] LOGIN. */
 export const logIn = async (host: CarrierHost, accessToken: string, { username, password }: Credentials) => {
   const answer = await call(
     host,
     {
-      during: 'session login',
+      during: loginCall,
       method: 'POST',
       path: '/api/m2m/v1/session/login',
       headers: { authorization: `Bearer ${accessToken}`, 'content-type': 'application/json' },

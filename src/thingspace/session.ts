@@ -1,6 +1,6 @@
 import type { CarrierHost } from './call.ts'
 import { beforeSending, CarrierError } from './carrier-error.ts'
-import { type Credentials, logIn, requestToken } from './login.ts'
+import { type Credentials, logIn, loginCall, requestToken } from './login.ts'
 import type { SessionStore, StoredSession } from './session-store.ts'
 
 /** What a call carries: `Authorization: Bearer` and `VZ-M2M-Token`. */
@@ -63,8 +63,9 @@ export const createSession = (
       return { accessToken: signedIn.accessToken, sessionToken: signedIn.sessionToken }
     } catch (error) {
       if (!(error instanceof CarrierError)) throw error
-      if (!isRefusedLogin(error)) throw beforeSending(error)
-      await store.save({ ...stored, refusedLogins: stored.refusedLogins + 1 })
+      if (!isRefused(error)) throw beforeSending(error)
+      // Only the user's logins lock the account; a token may be asked for as often as one likes.
+      if (error.during === loginCall) await store.save({ ...stored, refusedLogins: stored.refusedLogins + 1 })
       throw beforeSending(error, 'unauthorized')
     }
   }
@@ -97,7 +98,7 @@ export const createSession = (
   }
 }
 
-const isRefusedLogin = ({ httpStatus }: CarrierError): boolean =>
+const isRefused = ({ httpStatus }: CarrierError): boolean =>
   httpStatus === 400 || httpStatus === 401 || httpStatus === 403
 
 interface SignedIn extends StoredSession {

@@ -41,6 +41,15 @@ export async function openSubmission(db: Database, wish: Wish, mostWaitMs: numbe
   }
 }
 
+/** Whether somebody came first with this key, and it would not be sent again. */
+export async function isOpened(db: Kysely<Tables>, { request, askedBy, idempotencyKey }: Wish): Promise<boolean> {
+  if (idempotencyKey === null) return false
+  const { rows } = await sql`
+    select from submissions where account_name = ${request.accountName} and asked_by = ${askedBy}
+      and idempotency_key = ${idempotencyKey} and state <> 'refused'`.execute(db)
+  return rows.length > 0
+}
+
 /** Takes back the intent and the slot. */
 class TooFast extends Error {
   readonly waitMs: number

@@ -11,7 +11,7 @@ import type { ThingSpaceClient } from '../thingspace/client.ts'
 import { asHttpError, type CarrierRefusal, own, refusalFor } from './carrier-refusal.ts'
 import { sendable } from './check-request.ts'
 import { type KeepOptions, keepOutcome } from './keep-outcome.ts'
-import { openSubmission, type Wish } from './open-submission.ts'
+import { isOpened, openSubmission, type Wish } from './open-submission.ts'
 import { enterAccepted, enterRefused, enterUnknown } from './settle-submission.ts'
 import { findSubmission, markSent, type Submission } from './submission.ts'
 import { viewAsSent } from './view-as-sent.ts'
@@ -38,7 +38,9 @@ const othersWaitMs = 40_000
  * is recorded), or unknown. Once it has left no trouble of ours is an error: who is told of one would send it again.
  */
 export async function submitActivation(options: SubmitOptions, wish: Wish): Promise<Submitted> {
-  const { db, expectWithin, underWay } = options
+  const { db, client, expectWithin, underWay } = options
+  // Before a slot is taken: a login may take longer than the carrier's pace looks back.
+  if (!(await isOpened(db, wish))) await signIn(client)
   const opened = await openSubmission(db, wish, mostWaitMs)
   if (opened.kind === 'too-fast') {
     throw asHttpError(own(429, 'the carrier takes 100 requests a minute; nothing was sent', opened.waitMs / 1_000))
@@ -52,6 +54,14 @@ export async function submitActivation(options: SubmitOptions, wish: Wish): Prom
     throw new HttpError(409, 'another request was sent with this Idempotency-Key')
   }
   return { requestId: nameOf(await othersAnswer(db, submission)), asSent: null }
+}
+
+async function signIn(client: ThingSpaceClient): Promise<void> {
+  try {
+    await client.signIn()
+  } catch (error) {
+    throw error instanceof CarrierError ? asHttpError(refusalFor(error)) : error
+  }
 }
 
 function nameOf({ state, requestId, name, refusal }: Submission): string {

@@ -44,6 +44,8 @@ export interface RegisteredListener {
 }
 
 export interface ThingSpaceClient {
+  /** Does what every call begins with, which may take minutes: a call right after this goes out at once. */
+  signIn(): Promise<void>
   activate(request: ProfileRequest): Promise<{ requestId: string }>
   /** Any of the profile operations: the same path, another last step. */
   perform(operation: ProfileOperation, request: ProfileRequest): Promise<{ requestId: string }>
@@ -99,6 +101,7 @@ export const createThingSpaceClient = (options: ThingSpaceOptions): ThingSpaceCl
   const callbacks = (accountName: string) => `/api/m2m/v1/callbacks/${pathStep(accountName)}`
 
   return {
+    signIn: async () => void (await session.current()),
     perform,
     activate: request => perform('activate', request),
     requestStatus: async (accountName, requestId) => {

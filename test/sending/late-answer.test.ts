@@ -47,3 +47,23 @@ t.test('a refusal of a request is no word about a later one with its key', async
   t.match(await sending, { status: 400, body: { errorMessage: 'no' } })
   t.match(await service.sql('select state from submissions'), [{ state: 'sent' }])
 })
+
+t.test('a slot of the pace is taken when the login is done, and the request can leave', async t => {
+  let release = () => {}
+  const released = new Promise<void>(resolve => {
+    release = resolve
+  })
+  const signedIn = json(200, { sessionToken: 'session-1' })
+  const carrier = await startCarrier(t, { login: (...told) => void released.then(() => signedIn(...told)) })
+  const service = await startTestService(t, { ...access, THINGSPACE_BASE_URL: carrier.baseUrl })
+  const slots = () => service.sql("select from carrier_slots where free_at > '-infinity'")
+  const sending = service.call('POST', '/v1/activations', { body: requestFor(1) })
+  await until(
+    () => carrier.called('login'),
+    calls => calls === 1,
+  )
+  t.equal((await slots()).length, 0)
+  release()
+  t.match(await sending, { status: 202 })
+  t.equal((await slots()).length, 1)
+})

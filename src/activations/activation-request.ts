@@ -52,7 +52,7 @@ export const RecordedActivation = Type.Object(
   {
     ...ActivationRequest.properties,
     submittedAt: Type.Optional(
-      Type.String({ format: 'date-time', description: 'when the request was sent; default: now' }),
+      Type.String({ format: 'date-time', description: 'when the request was sent, from 1970 to 9998; default: now' }),
     ),
   },
   { additionalProperties: false, title: 'RecordedActivation', examples: [requestExample] },

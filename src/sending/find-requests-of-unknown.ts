@@ -1,4 +1,4 @@
-import { type Kysely, sql } from 'kysely'
+import { type Kysely, type RawBuilder, sql } from 'kysely'
 import { targetsAskedFor } from '../activations/activation-request.ts'
 import { matchTarget } from '../activations/match-target.ts'
 import type { Tables } from '../database/tables.ts'
@@ -40,7 +40,6 @@ interface Sent {
 interface Pair {
   unknown: Unknown
   request: Unclaimed
-  isMost: boolean
 }
 
 /** Up to 12 hours [DOC] SOAP ChangeDeviceState-Activate; the database's own clock, so none comes before it was sent. */
@@ -49,7 +48,8 @@ const callbacksWithin = sql`interval '12 hours'`
 const unclaimedFor = sql`interval '1 minute'`
 /** Of each account: enough to tell one from another. */
 const mostRequests = 500
-const mostUnknown = 1_000
+/** In one run; of more, any. */
+const mostUnknown = 200
 
 /**
  * Unknown submissions whose requestId can be told from callbacks that nobody has claimed for a minute: all that these
@@ -59,55 +59,25 @@ const mostUnknown = 1_000
 export async function findRequestsOfUnknown(db: Kysely<Tables>, isStopping: () => boolean): Promise<Identified[]> {
   // Before the others: one that becomes unknown meanwhile is among these.
   const sent = await findSent(db)
-  const pairs: Pair[] = []
+  const identified: Identified[] = []
   for (const unknown of await findUnknown(db)) {
-    for (const request of await findUnclaimed(db, unknown)) {
-      if (isStopping()) return []
-      const { isAllAskedFor, askedFor } = await compareDevices(db, request.activationId, unknown.standInId)
-      if (isAllAskedFor) pairs.push({ unknown, request, isMost: askedFor * 2 > unknown.targets })
-    }
+    if (isStopping()) break
+    const [request, ...others] = await findSpeakers(db, unknown)
+    if (request === undefined || others.length > 0) continue
+    if (await isDisputed(db, { unknown, request }, sent)) continue
+    identified.push({ id: unknown.id, requestId: request.requestId })
   }
-  const unknownOf = Map.groupBy(pairs, ({ request }) => request.activationId)
-  const requestsOf = Map.groupBy(
-    pairs.filter(({ isMost }) => isMost),
-    ({ unknown }) => unknown.id,
-  )
-  const told = [...requestsOf.values()].flatMap(([pair, ...others]) =>
-    pair !== undefined && others.length === 0 && unknownOf.get(pair.request.activationId)?.length === 1 ? [pair] : [],
-  )
-  const disputed = await findDisputed(db, sent, told)
-  return told
-    .filter(({ request }) => !disputed.has(request))
-    .map(({ unknown, request }) => ({ id: unknown.id, requestId: request.requestId }))
+  return identified
 }
 
-async function findUnknown(db: Kysely<Tables>): Promise<Unknown[]> {
-  const { rows } = await sql<Unknown>`
-    select s.id, s.account_name as "accountName", coalesce(s.sent_at, s.intended_at) as "sentAt",
-      a.id as "standInId", a.targets
-    from submissions s join activations a on a.request_id = s.name and a.account_name = s.account_name
-    where s.state = 'unknown' and s.intended_at > clock_timestamp() - interval '24 hours'
-    order by s.intended_at desc limit ${mostUnknown}`.execute(db)
-  return rows
-}
-
-/** One device of each request is enough to rule out nearly all. */
-async function findUnclaimed(db: Kysely<Tables>, { accountName, sentAt, standInId }: Unknown): Promise<Unclaimed[]> {
-  const { rows } = await sql<Omit<Unclaimed, 'device'> & Identifiers>`
-    select a.id as "activationId", a.account_name as "accountName", a.request_id as "requestId",
-      a.submitted_at as "firstSeenAt", d.eid, d.iccid, d.imei
-    from (
-      select * from activations where account_name = ${accountName} and recorded_at is null
-        and submitted_at between ${sentAt} and least(${sentAt}::timestamptz + ${callbacksWithin}, clock_timestamp() - ${unclaimedFor})
-      order by submitted_at desc limit ${mostRequests}
-    ) a
-    cross join lateral (select eid, iccid, imei from results where activation_id = a.id limit 1) d
-    where exists (select from targets t where t.iccid = d.iccid and t.activation_id + 0 = ${standInId})
-      or exists (select from targets t where t.activation_id = ${standInId} and t.eid = d.eid)
-      or exists (select from targets t where t.activation_id = ${standInId} and left(t.imei, 14) = left(d.imei, 14))`.execute(
-    db,
-  )
-  return rows.map(({ eid, iccid, imei, ...request }) => ({ ...request, device: { eid, iccid, imei } }))
+/** The requests whose callbacks speak of most of what it asked for, and of nothing else. */
+async function findSpeakers(db: Kysely<Tables>, unknown: Unknown): Promise<Unclaimed[]> {
+  const speakers: Unclaimed[] = []
+  for (const request of await findUnclaimed(db, unknown)) {
+    const { isAllAskedFor, askedFor } = await compareDevices(db, request.activationId, unknown.standInId)
+    if (isAllAskedFor && askedFor * 2 > unknown.targets) speakers.push(request)
+  }
+  return speakers
 }
 
 async function findSent(db: Kysely<Tables>): Promise<Sent[]> {
@@ -117,18 +87,69 @@ async function findSent(db: Kysely<Tables>): Promise<Sent[]> {
   return rows
 }
 
-/**
- * Requests that may as well be those of a submission whose answer was still to come. There are few of these, and nothing
- * stands in for them yet, so what they ask is read, one at a time.
- */
-async function findDisputed(db: Kysely<Tables>, sent: readonly Sent[], told: readonly Pair[]): Promise<Set<Unclaimed>> {
-  const disputed = new Set<Unclaimed>()
-  for (const { id, accountName, sentAt } of sent) {
-    const later = told.filter(({ request }) => request.accountName === accountName && request.firstSeenAt >= sentAt)
-    if (later.length === 0) continue
-    const { request: asked } = await findSubmission(db, id)
-    const targets = targetsAskedFor(asked).map((ids, at) => ({ ...ids, number: at + 1, requested: true }))
-    for (const { request } of later) if (matchTarget(targets, request.device) !== null) disputed.add(request)
+const sentAt = sql`coalesce(s.sent_at, s.intended_at)`
+
+/** All that are unknown, and how they are called; to be narrowed down. */
+const unknownOnes = sql`
+  submissions s join activations a on a.request_id = s.name and a.account_name = s.account_name
+  where s.state = 'unknown' and s.intended_at > clock_timestamp() - interval '24 hours'`
+
+/** Those that anything unclaimed may belong to. */
+async function findUnknown(db: Kysely<Tables>): Promise<Unknown[]> {
+  const { rows } = await sql<Unknown>`
+    select s.id, s.account_name as "accountName", ${sentAt} as "sentAt", a.id as "standInId", a.targets
+    from ${unknownOnes} and exists (
+      select from activations u where u.account_name = s.account_name and u.recorded_at is null
+        and u.submitted_at between ${sentAt} and ${lastFirstSeen(sentAt)})
+    order by random() limit ${mostUnknown}`.execute(db)
+  return rows
+}
+
+/** One device of each request is enough to rule out nearly all. */
+async function findUnclaimed(db: Kysely<Tables>, { accountName, sentAt, standInId }: Unknown): Promise<Unclaimed[]> {
+  const { rows } = await sql<Omit<Unclaimed, 'device'> & Identifiers>`
+    select u.id as "activationId", u.account_name as "accountName", u.request_id as "requestId",
+      u.submitted_at as "firstSeenAt", d.eid, d.iccid, d.imei
+    from (
+      select * from activations where account_name = ${accountName} and recorded_at is null
+        and submitted_at between ${sentAt} and ${lastFirstSeen(sql`${sentAt}::timestamptz`)}
+      order by submitted_at desc limit ${mostRequests}
+    ) u
+    cross join lateral (select eid, iccid, imei from results where activation_id = u.id limit 1) d
+    where ${isAskedFor(sql`${standInId}::bigint`)}`.execute(db)
+  return rows.map(({ eid, iccid, imei, ...request }) => ({ ...request, device: { eid, iccid, imei } }))
+}
+
+function lastFirstSeen(sentAt: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`least(${sentAt} + ${callbacksWithin}, clock_timestamp() - ${unclaimedFor})`
+}
+
+/** Whether the device d may be a target of this activation. */
+function isAskedFor(activationId: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`(
+    exists (select from targets t where t.iccid = d.iccid and t.activation_id + 0 = ${activationId})
+    or exists (select from targets t where t.activation_id = ${activationId} and t.eid = d.eid)
+    or exists (select from targets t where t.activation_id = ${activationId} and left(t.imei, 14) = left(d.imei, 14)))`
+}
+
+/** Whether the request may as well be that of another submission, unknown too or with its answer still to come. */
+async function isDisputed(db: Kysely<Tables>, { unknown, request }: Pair, sent: readonly Sent[]): Promise<boolean> {
+  const { eid, iccid, imei } = request.device
+  const { rows } = await sql<{ standInId: string }>`
+    select n.id as "standInId" from (
+      select a.id from ${unknownOnes} and s.account_name = ${request.accountName} and s.id <> ${unknown.id}
+        and ${sentAt} <= ${request.firstSeenAt}
+    ) n, (select ${eid}::text as eid, ${iccid}::text as iccid, ${imei}::text as imei) d
+    where ${isAskedFor(sql`n.id`)}`.execute(db)
+  for (const { standInId } of rows) {
+    if ((await compareDevices(db, request.activationId, standInId)).isAllAskedFor) return true
   }
-  return disputed
+  // Nothing stands in for these yet, so what they ask is read, one at a time; there are few.
+  for (const { id, accountName, sentAt } of sent) {
+    if (accountName !== request.accountName || sentAt > request.firstSeenAt) continue
+    const asked = targetsAskedFor((await findSubmission(db, id)).request)
+    const targets = asked.map((ids, at) => ({ ...ids, number: at + 1, requested: true }))
+    if (matchTarget(targets, request.device) !== null) return true
+  }
+  return false
 }

@@ -64,7 +64,7 @@ export const createSession = (
     } catch (error) {
       if (!(error instanceof CarrierError)) throw error
       if (!isRefused(error)) throw beforeSending(error)
-      // Only the user's logins lock the account; a token may be asked for as often as one likes.
+      // Of logins it is documented that five lock the account [DOC] LOGIN, and of nothing else.
       if (error.during === loginCall) await store.save({ ...stored, refusedLogins: stored.refusedLogins + 1 })
       throw beforeSending(error, 'unauthorized')
     }

@@ -40,6 +40,7 @@ export function createChangeFeed(seenBy: SeenBy, databaseUrl: string, log: Logge
   let current: Promise<void> | null = null
   let following: Promise<void> | null = null
   let timer: NodeJS.Timeout | undefined
+  let stopped = false
   let stopListening: () => Promise<void> = async () => undefined
   /** Something was committed, or may have been, since the last look. */
   let stale = false
@@ -141,11 +142,15 @@ export function createChangeFeed(seenBy: SeenBy, databaseUrl: string, log: Logge
       const { upTo } = await findChanges(seenBy('*'), 0n, {}, '*', 0)
       start = upTo
       end = upTo
-      stopListening = await listenTo(databaseUrl, changesChannel, onNotice, log)
+      const stop = await listenTo(databaseUrl, changesChannel, onNotice, log)
+      // It may have been told to stop meanwhile, and would listen for ever.
+      if (stopped) return stop()
+      stopListening = stop
       timer = setInterval(onNotice, lookEveryMs)
       timer.unref()
     },
     async stop() {
+      stopped = true
       clearInterval(timer)
       await stopListening()
       for (const wake of [...waiting]) wake()

@@ -1,3 +1,4 @@
+import http from 'node:http'
 import autocannon from 'autocannon'
 import { answerOrder, type LoadResult } from './order.ts'
 import { sendPaced } from './paced.ts'
@@ -38,7 +39,8 @@ async function load(order: AskOrder): Promise<LoadResult> {
   if (rate !== undefined) {
     let n = 0
     const next = () => requests[n++ % requests.length] as (typeof requests)[number]
-    return sendPaced({ url, connections, seconds, rate, next })
+    const agent = new http.Agent({ keepAlive: true, maxSockets: connections })
+    return sendPaced({ seconds, rate, send: () => askOnce(agent, url, next()) }).finally(() => agent.destroy())
   }
   const result = await autocannon({ url, connections, duration: seconds, timeout: 10, requests })
   const unchanged = result.statusCodeStats?.['304']?.count ?? 0
@@ -50,4 +52,22 @@ async function load(order: AskOrder): Promise<LoadResult> {
     p50: result.latency.p50,
     p99: result.latency.p99,
   }
+}
+
+interface HttpQuestion {
+  method: string
+  path: string
+  headers: Record<string, string>
+  body?: string
+}
+
+/** The status; 599 where the connection broke. */
+function askOnce(agent: http.Agent, url: string, { method, path, headers, body }: HttpQuestion): Promise<number> {
+  return new Promise(resolve => {
+    const request = http.request(url + path, { agent, method, headers }, response => {
+      response.resume().once('end', () => resolve(response.statusCode ?? 599))
+    })
+    request.once('error', () => resolve(599))
+    request.end(body)
+  })
 }

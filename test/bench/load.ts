@@ -2,6 +2,7 @@ import autocannon from 'autocannon'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
 import { answerOrder, type LoadResult } from './order.ts'
 import { sendPaced } from './paced.ts'
+import { openPostPool } from './post-pool.ts'
 
 /** The load generator of those who call back. */
 export interface LoadOrder {
@@ -31,7 +32,8 @@ async function load(order: LoadOrder): Promise<LoadResult> {
     headers: { 'content-type': 'application/json' },
   } as const
   if (rate !== undefined) {
-    return sendPaced({ url, connections, seconds, rate, next: () => ({ ...request, body: nextBody() }) })
+    const pool = openPostPool(url, request.path, connections)
+    return sendPaced({ seconds, rate, send: () => pool.send(nextBody()) }).finally(pool.close)
   }
   const started = performance.now()
   const result = await autocannon({

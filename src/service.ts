@@ -167,7 +167,7 @@ export async function startService(
       onFailure: error => log.error({ err: error }, 'the spool can not be drained'),
     })
     drains.push(drain)
-    if (mayDrain) drain.start()
+    if (mayDrain && !closing) drain.start()
   })
   const feed = createChangeFeed(reading.seenBy, url, log)
   const client =

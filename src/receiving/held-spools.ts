@@ -84,8 +84,7 @@ export function holdSpools({ config, sealer, log, isFirst }: HoldSpoolsOptions):
     for (const listener of listeners) listener(spool)
   }
 
-  const asking = setInterval(askForOwn, askAgainMs).unref()
-  if (maxBytes === null) clearInterval(asking)
+  const asking = maxBytes === null ? undefined : setInterval(askForOwn, askAgainMs).unref()
   askForOwn()
   if (isFirst) openLeft()
   return {

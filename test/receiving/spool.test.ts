@@ -341,8 +341,11 @@ t.test('what lay in the spool takes its place among what came before and after i
   await direct.opened
   link.close()
   const spooling = await start(t, env)
-  const told = async (url: string, requestId: string, state: string) =>
-    (await post(url, 1, { requestId, state })).status
+  const told = async (url: string, requestId: string, state: string) => {
+    // Times are kept to the millisecond; within one of them the requests would have no order.
+    await sleep(5)
+    return (await post(url, 1, { requestId, state })).status
+  }
   t.equal(await told(spooling.url, 'recorded', 'FIRST'), 202)
   t.equal(await told(spooling.url, 'named-first', 'SECOND'), 202)
   t.equal(await told(spooling.url, 'a-request-named-later', 'THIRD'), 202)

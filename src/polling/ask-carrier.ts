@@ -25,6 +25,8 @@ export interface AskCarrierOptions {
 
 /** Twelve hours from the first to the last, as long as an activation may take [DOC] SOAP ChangeDeviceState-Activate. */
 export const mostPolls = 19
+/** A carrier that is not well may be so for days: then a week more, one an hour. */
+export const mostPollsUnanswered = mostPolls + 7 * 24
 const firstDelayMs = 30_000
 const longestDelayMs = 3_600_000
 const turnMs = 20_000
@@ -70,7 +72,10 @@ async function ask({ db, client }: AskCarrierOptions, due: DuePoll): Promise<Pol
  */
 function outcomeOf({ kind, outcome, retryAfterMs }: CarrierError, due: DuePoll): PollOutcome {
   if (kind === 'refused') return again(due, kind)
-  if (outcome === 'unknown') return { ...again(due, kind, retryAfterMs), othersAfterMs: retryAfterMs, isWell: false }
+  if (outcome === 'unknown') {
+    const later = again(due, kind, mostPollsUnanswered, retryAfterMs)
+    return { ...later, othersAfterMs: retryAfterMs, isWell: false }
+  }
   const afterMs = retryAfterMs ?? firstDelayMs
   return { outcome: kind, nextAfterMs: afterMs, stopped: null, counts: false, othersAfterMs: afterMs, isWell: false }
 }
@@ -84,8 +89,8 @@ export function delayAfter(polls: number): number {
   return Math.min(firstDelayMs * 2 ** polls, longestDelayMs)
 }
 
-function again({ polls }: DuePoll, outcome: string, leastMs: number | null = null): PollOutcome {
+function again({ polls }: DuePoll, outcome: string, most = mostPolls, leastMs: number | null = null): PollOutcome {
   const asked = { outcome, counts: true, othersAfterMs: null, isWell: true }
-  if (polls + 1 >= mostPolls) return { ...asked, nextAfterMs: null, stopped: 'tries' }
+  if (polls + 1 >= most) return { ...asked, nextAfterMs: null, stopped: 'tries' }
   return { ...asked, nextAfterMs: Math.max(delayAfter(polls), leastMs ?? 0), stopped: null }
 }

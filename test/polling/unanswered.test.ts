@@ -1,5 +1,5 @@
 import t from 'tap'
-import { mostPolls } from '../../src/polling/ask-carrier.ts'
+import { mostPolls, mostPollsUnanswered } from '../../src/polling/ask-carrier.ts'
 import { access, until } from '../fixtures/carrier.ts'
 import { device } from '../fixtures/make-callback.ts'
 import { startTestService } from '../fixtures/service.ts'
@@ -31,12 +31,17 @@ t.test(
     t.strictSame(settled, [{ polls: 1, outcome: 'settled', stopped_because: 'settled' }])
     t.strictSame(await polls('never-answered'), [{ polls: 1, outcome: 'unreachable', stopped_because: null }])
 
-    await service.sql(`update polls set polls = ${mostPolls - 1}, next_poll_at = now() where stopped_at is null`)
-    const last = await until(
-      () => polls('never-answered'),
-      ([row]) => row.stopped_because !== null,
-    )
-    t.strictSame(last, [{ polls: mostPolls, outcome: 'unreachable', stopped_because: 'tries' }])
+    const askedFor = (tries: number) =>
+      service.sql(`update polls set polls = ${tries - 1}, next_poll_at = now() where stopped_at is null`)
+    const after = (tries: number) =>
+      until(
+        () => polls('never-answered'),
+        ([row]) => row.polls === tries,
+      )
+    await askedFor(mostPolls)
+    t.match(await after(mostPolls), [{ stopped_because: null }], 'the carrier may not be well for more than half a day')
+    await askedFor(mostPollsUnanswered)
+    t.match(await after(mostPollsUnanswered), [{ outcome: 'unreachable', stopped_because: 'tries' }])
   },
 )
 

@@ -38,12 +38,12 @@ export async function findSummary(db: Kysely<Tables>, accounts: Accounts): Promi
         select to_char(m.minute at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as minute,
           coalesce(c.count, 0) as count, coalesce(c.verdicts, '{}') as verdicts
         from generate_series(
-            date_trunc('minute', clock_timestamp()) - interval '59 minutes', clock_timestamp(), interval '1 minute'
+            date_trunc('minute', statement_timestamp()) - interval '59 minutes', statement_timestamp(), interval '1 minute'
           ) as m(minute)
           left join (
             select minute, sum(count)::bigint as count, json_object_agg(verdict, count) as verdicts from (
               select minute, verdict, sum(callbacks)::bigint as count from callback_counts
-              where minute > clock_timestamp() - interval '1 hour' and ${visible} group by 1, 2
+              where minute > statement_timestamp() - interval '1 hour' and ${visible} group by 1, 2
             ) v group by 1
           ) c on c.minute = m.minute
         order by m.minute

@@ -59,12 +59,12 @@ export const RecordedActivation = Type.Object(
 )
 export type RecordedActivation = Static<typeof RecordedActivation>
 
-/** With all that is counted from it, such as when a result is expected, it has four digits to its year. */
+/** Everything counted from it, such as when a result is expected, must still have a year of four digits. */
 const lastTime = Date.UTC(9999, 0)
 
 /**
- * What is wrong with a time of submission beside its form; null when nothing is. A leap second is a time that no Date
- * has, and PostgreSQL has `infinity` and years that nobody else can write.
+ * What is wrong with a submission time beyond its form; null when nothing is. A leap second has the form of a time, but
+ * no Date can hold it, and PostgreSQL knows `infinity` and years that nothing else can write.
  */
 export function problemOfTime(time: string | Date): string | null {
   const at = new Date(time).getTime()
@@ -90,7 +90,7 @@ function together(known: Identifiers, more: Identifiers): Identifiers {
   return { eid: known.eid ?? more.eid, iccid: known.iccid ?? more.iccid, imei: known.imei ?? more.imei }
 }
 
-/** Equal for requests that ask the same: what decides between 200 and 409 when one is recorded again. */
+/** Equal for requests that ask for the same thing: decides between 200 and 409 when one is recorded again. */
 export function requestDigest(request: ActivationRequest): Buffer {
   const { accountName, operation = 'activate', servicePlan = null, mdnZipCode = null } = request
   const asked = targetsAskedFor(request).map(({ eid, iccid, imei }) => JSON.stringify([eid, iccid, imei]))

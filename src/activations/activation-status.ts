@@ -2,12 +2,12 @@ import type { Result } from './result.ts'
 
 export type ActivationStatus = 'pending' | 'partial' | 'succeeded' | 'failed' | 'mixed' | 'conflict' | 'unknown'
 
-/** How many targets stand at each result; `targets` is always their sum. */
+/** How many targets have each result; `targets` is always their sum. */
 export type Counts = Record<Result, number> & { targets: number }
 
 export const noCounts: Counts = { targets: 0, pending: 0, warning: 0, succeeded: 0, failed: 0, conflict: 0 }
 
-/** A target moved from one result to another; `null` is a target that was not there before. */
+/** A target moved from one result to another; `from` is null for a target that is new. */
 export function countMove(counts: Counts, from: Result | null, to: Result): Counts {
   const moved = { ...counts, [to]: counts[to] + 1 }
   if (from === null) return { ...moved, targets: counts.targets + 1 }
@@ -15,8 +15,8 @@ export function countMove(counts: Counts, from: Result | null, to: Result): Coun
 }
 
 /**
- * A conflict anywhere shows at once, since somebody must look; else `pending` until the first target settles,
- * `partial` until the last one does.
+ * A conflict anywhere shows at once, since a person must look at it. Otherwise `pending` until the first target
+ * settles, and `partial` until the last one does.
  */
 export function activationStatus(counts: Counts): ActivationStatus {
   const { targets, succeeded, failed, conflict } = counts

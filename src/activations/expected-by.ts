@@ -6,7 +6,7 @@ export function expectedBy(
   operation: string,
   submittedAt: Date,
 ): Date {
-  // An operation may have any name, also that of what every object has.
+  // An operation may have any name, even one that every object has as a property.
   const within = Object.hasOwn(byOperation, operation) ? byOperation[operation] : undefined
   return new Date(submittedAt.getTime() + (within ?? otherwise))
 }

@@ -9,8 +9,9 @@ export type FoundActivation = Omit<ActivationsTable, 'id'> & {
 }
 
 /**
- * One recorded activation that these accounts may see, or null. Two accounts can't be told apart by a requestId alone,
- * so of several the one submitted last is meant. Our own name for a submission that was unknown goes on naming it.
+ * One recorded activation that these accounts may see, or null. A requestId alone does not tell two accounts apart; of
+ * several activations, the one submitted last is meant. Our own name for a submission that was once unknown still finds
+ * it.
  */
 export async function findActivation(
   db: Kysely<Tables>,
@@ -22,7 +23,7 @@ export async function findActivation(
   return rows[0] ?? null
 }
 
-/** What decides how an activation is shown. */
+/** Everything that decides how an activation is shown. */
 export type ActivationVersion = Pick<FoundActivation, 'id' | 'version' | 'overdue_now'>
 
 function named(requestId: string, accounts: Accounts): RawBuilder<unknown> {

@@ -45,7 +45,7 @@ export function listActivations(
   })
 }
 
-/** Whether its time is up although it is not marked as overdue: it will be within seconds. */
+/** Past its deadline but not marked as overdue yet: that happens within seconds. */
 const isDue = sql`t.settled_at is null and not t.overdue and t.expected_by < now()`
 
 function groupsOf(filter: ActivationFilter, accounts: Accounts): RawBuilder<unknown> {

@@ -9,8 +9,8 @@ import { inTransaction } from '../database/transaction.ts'
 const atOnce = 50
 
 /**
- * Marks activations whose time is up before every target has its final result, and the targets that have none: one
- * change each in the feed, caused by the clock. Returns how many; the next call goes on where this one ended.
+ * Marks activations that are past their deadline while targets still lack a final result, and marks those targets: one
+ * change each in the feed, caused by the clock. Returns how many; the next call continues where this one ended.
  */
 export async function markOverdue(db: Database, isStopping: () => boolean): Promise<number> {
   const { rows } = await sql<RequestName>`
@@ -54,7 +54,7 @@ async function markOne(db: Kysely<Tables>, name: RequestName): Promise<void> {
   })
 }
 
-/** From the beginning where it was asked before: a callback that contradicts what was settled has made it anew. */
+/** Starts over if it was asked about before: a callback that contradicts a settled result has reopened the question. */
 async function askAbout(db: Kysely<Tables>, activationId: string, now: Date): Promise<void> {
   await sql`
     insert into polls (activation_id, next_poll_at) values (${activationId}, ${now})

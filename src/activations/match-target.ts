@@ -9,12 +9,14 @@ export interface AskedFor extends Identifiers {
 /**
  * The target that a message speaks of, or null. The most specific identifier that both name decides: ICCID, then EID,
  * then IMEI. So two profiles of one device stay apart, and a target asked for by EID + IMEI (consumer eSIM, where the
- * carrier makes the ICCID) still finds its message. Of several, the one asked for by just that identifier is meant.
+ * carrier makes the ICCID) still finds its message. Of several candidates, the one asked for by exactly that identifier
+ * is meant.
  *
- * A message of a device (EID only) of which several profiles were asked for says nothing of any one of them: it is a
- * result of its own, kept as an unrequested target ([DOC] suspend-device: "one final callback at the device level").
+ * A device-level message (EID only), when several profiles of that device were asked for, says nothing about any one of
+ * them: it is a result of its own, kept as an unrequested target ([DOC] suspend-device: "one final callback at the
+ * device level").
  *
- * Only what was asked for is compared, never what was learned since: else the order of arrival would decide.
+ * Only what was asked for is compared, never what was learned later: otherwise the order of arrival would decide.
  */
 export function matchTarget<T extends AskedFor>(targets: readonly T[], named: Identifiers): T | null {
   const unrequestedKey = targetKey(unrequestedIdentifiers(named))
@@ -34,14 +36,14 @@ export function matchTarget<T extends AskedFor>(targets: readonly T[], named: Id
   return best ?? unrequested
 }
 
-/** A device nobody asked for is told from others by its most specific identifier alone. */
+/** A device that nobody asked for is told apart from others by its most specific identifier alone. */
 export function unrequestedIdentifiers(named: Identifiers): Identifiers {
   if (named.iccid !== null) return { iccid: named.iccid, eid: null, imei: null }
   if (named.eid !== null) return { iccid: null, eid: named.eid, imei: null }
   return { iccid: null, eid: null, imei: named.imei }
 }
 
-/** Two entries of one request that mean the same device have the same key. */
+/** Equal for two entries of one request that mean the same device. */
 export function targetKey(asked: Identifiers): string {
   if (asked.iccid !== null) return `iccid ${asked.iccid}`
   if (asked.eid !== null) return `eid ${asked.eid}`

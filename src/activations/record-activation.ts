@@ -16,9 +16,10 @@ import { noEvidence } from './result.ts'
 export type Recorded = 'recorded' | 'known' | 'different'
 
 /**
- * Records what was asked of ThingSpace, and claims every callback that came before: all in the caller's transaction.
- * Recording the same again is `known`, something else under the same requestId `different`; neither writes anything.
- * A request that does not say when it was submitted was so `toldAt`, by default now; that is no part of what it asks.
+ * Records what was asked of ThingSpace and claims every callback that came before, all in the caller's transaction.
+ * Recording the same request again is `known`; a different one under the same requestId is `different`; neither writes
+ * anything. A request that does not say when it was submitted counts as submitted at `toldAt` (default: now), which is
+ * not part of its content.
  */
 export async function recordActivation(
   db: Kysely<Tables>,
@@ -119,7 +120,7 @@ function addTargets(set: WorkingSet, activation: ActivationState, request: Activ
   })
 }
 
-/** What callbacks said before the activation was known is counted on its targets, as if they had come now. */
+/** What callbacks said before the activation was known is counted on its targets, as if they had arrived just now. */
 async function claimWaiting(db: Kysely<Tables>, set: WorkingSet, activation: ActivationState): Promise<void> {
   const waiting = await db
     .selectFrom('results')
@@ -134,7 +135,7 @@ async function claimWaiting(db: Kysely<Tables>, set: WorkingSet, activation: Act
   const arrivals = waiting.map(row => arrivalOf(row as ResultsTable))
   const claimed = arrivals.map(arrival => ({ arrival, ...applyToTarget(set, activation, arrival) }))
   restateActivation(set, activation, { source: 'record', sourceId: null })
-  // Now that the submission is known, the activation may take another place among those that spoke of a profile.
+  // Now that its time of submission is known, the activation may rank differently among those that spoke of a profile.
   await foldProfiles(db, set, activation, arrivals)
   await sql`
     update results s set target_number = r.number

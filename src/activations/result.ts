@@ -8,17 +8,17 @@ export interface Statement {
   result: 'warning' | 'succeeded' | 'failed'
   faultCode: string | null
   faultMessage: string | null
-  /** When we took it in; of several polls, or of several decisions by a person, the latest counts. */
+  /** When we took it in: of several polls, or of several decisions by a person, the latest counts. */
   at: Date
 }
 
-/** The sum of the distinct statements about one target: adding is commutative, so order can't matter. */
+/** The sum of the distinct statements about one target: addition is commutative, so order can't matter. */
 export interface Evidence {
   warnings: number
   successes: number
   faults: number
   fault: Fault | null
-  /** What a warning said was wrong, e.g. a request on hold: shown as long as no final fault says more. */
+  /** The fault that a warning named, e.g. a request on hold: shown as long as no final fault says more. */
   warningFault: Fault | null
   poll: Verdict | null
   manual: Verdict | null
@@ -44,7 +44,7 @@ export const noEvidence: Evidence = {
   manual: null,
 }
 
-/** Adds one statement that was not added before: whether it was is asked of the database, by its fingerprint. */
+/** Adds a statement that was not added before; whether it was is for the database to say, by its fingerprint. */
 export function addStatement(evidence: Evidence, statement: Statement): Evidence {
   const { result, source } = statement
   const fault = result === 'failed' ? leastFault(evidence.fault, statement) : evidence.fault
@@ -63,19 +63,19 @@ export function addStatement(evidence: Evidence, statement: Statement): Evidence
 }
 
 /**
- * Final words beat a warning; only successes, `succeeded`; only faults, `failed`; both, or a poll that says otherwise,
- * `conflict`. A poll settles a quarrel among callbacks, a person settles anything.
+ * Final words beat a warning. Only successes: `succeeded`; only faults: `failed`; both, or a poll that disagrees:
+ * `conflict`. A poll settles a disagreement between callbacks; a person settles anything.
  */
 export function resultOf(evidence: Evidence): Result {
   return judge(evidence).result
 }
 
-/** Who had the last word, for the target's `source`; null while nothing was said. */
+/** Who had the last word, for the target's `source`; null as long as nothing was said. */
 export function sourceOf(evidence: Evidence): Source | null {
   return judge(evidence).source
 }
 
-/** The fault to show: only where a fault is part of the result. */
+/** The fault to show: only when a fault is part of the result. */
 export function faultOf(evidence: Evidence): Fault {
   const result = resultOf(evidence)
   const shown = result === 'succeeded' || result === 'pending' ? null : (evidence.fault ?? evidence.warningFault)
@@ -99,7 +99,7 @@ function judge({ warnings, successes, faults, poll, manual }: Evidence): { resul
   return warnings > 0 ? { result: 'warning', source: 'callback' } : { result: 'pending', source: null }
 }
 
-/** Any rule will do that does not depend on order: the first in the alphabet. */
+/** Any rule that does not depend on order will do: the first one in the alphabet. */
 function leastFault(known: Fault | null, { faultCode: code, faultMessage: message }: Statement): Fault | null {
   if (code === null && message === null) return known
   const fault = { code, message }

@@ -13,10 +13,10 @@ const activationShape = Compile(RecordedActivation)
 type Entry = Omit<OutgoingActivationsTable, 'id'> & { id: string }
 
 /**
- * Records the activations that another program wrote into `outgoing_activations` by plain SQL, oldest first. Each is done
- * in a transaction of its own, and replicas share the work. A row that can't be recorded is kept with its problem, for a
- * person to see; one that can't be recorded now, as when somebody holds its activation, is left for the next time. No
- * row keeps the others waiting.
+ * Records the activations that another program wrote into `outgoing_activations` with plain SQL, oldest first. Each has
+ * a transaction of its own, and replicas share the work. A row that can't be recorded is kept with its problem, for a
+ * person to see; one that can't be recorded right now, for instance because its activation is locked, is left for the
+ * next run. No row keeps the others waiting.
  */
 export async function takeInbox(
   db: Database,
@@ -34,7 +34,7 @@ export async function takeInbox(
   if (failure !== null) throw failure
 }
 
-/** null when none waits behind that one. */
+/** null when no row waits after that one. */
 async function takeNext(
   db: Database,
   expectWithin: ExpectWithin,
@@ -71,7 +71,7 @@ async function takeNext(
   }
 }
 
-/** What the database or our own reading refuses it will refuse next time too. */
+/** What the database or our own parsing refuses now, it will refuse next time too. */
 async function putAside(db: Database, id: string, error: unknown): Promise<void> {
   await sql`
     update outgoing_activations set taken_at = clock_timestamp(), problem = ${`can not be recorded: ${(error as Error).message}`}

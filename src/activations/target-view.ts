@@ -5,7 +5,7 @@ import { Maybe, Time } from '../operating/schemas.ts'
 const Text = Maybe(Type.String())
 export const Result = Type.Enum(['pending', 'warning', 'succeeded', 'failed', 'conflict'])
 
-/** One device of an activation. What callbacks handed over stands beside what was asked for. */
+/** One device of an activation. Identifiers that callbacks supplied are shown beside those that were asked for. */
 export const TargetView = Type.Object(
   {
     eid: Text,

@@ -9,17 +9,17 @@ import { type ChangeFilter, type FoundChanges, findChanges, lets } from './find-
 
 export interface ChangeFeed {
   /**
-   * Changes after a place, from memory where it reaches back far enough, else from the database. Throws 410 when some of
-   * them were deleted, so that no reader passes over one without being told.
+   * Changes after a place: from memory if it reaches back far enough, otherwise from the database. Throws 410 when some
+   * of them have been deleted, so that no reader misses one without being told.
    */
   read(place: Place, filter: ChangeFilter, accounts: Accounts, limit: number): Promise<FoundChanges>
-  /** Resolves when the feed has grown past an id, when the time is over, or when the signal says so. */
+  /** Resolves when the feed has grown past an id, when the time is over, or when the signal aborts. */
   grown(past: bigint, milliseconds: number, signal: AbortSignal): Promise<void>
-  /** Brings what is known here up to now: what was committed before the call is seen after it. */
+  /** Catches up with the feed: whatever was committed before the call is known after it. */
   look(): Promise<void>
-  /** The id of the last change known here. */
+  /** The id of the last change known so far. */
   head(): bigint
-  /** Those who wait for a change now, by poll or by stream. */
+  /** How many wait for a change right now, by poll or by stream. */
   readers(): number
   start(): Promise<void>
   stop(): Promise<void>
@@ -30,8 +30,9 @@ const atOnce = 1_000
 const lookEveryMs = 1_000
 
 /**
- * One reader of the feed per process, however many wait: it looks when a commit was announced, keeps what is newest in
- * memory and wakes who waits. So thousands of waiting readers cost one connection, and a slow one holds up nobody.
+ * One reader of the feed per process, however many callers wait: it looks whenever a commit is announced, keeps the
+ * newest changes in memory and wakes the waiting. So thousands of waiting readers cost one connection, and a slow one
+ * delays nobody.
  */
 export function createChangeFeed(seenBy: SeenBy, databaseUrl: string, log: Logger): ChangeFeed {
   let newest: ChangeRow[] = []
@@ -46,7 +47,7 @@ export function createChangeFeed(seenBy: SeenBy, databaseUrl: string, log: Logge
   let stale = false
   const waiting = new Set<() => void>()
 
-  /** Resolves when the feed was looked at by a look that began after the call: they share it, however many call. */
+  /** Resolves after a look that began after this call. Concurrent callers share it. */
   function look(): Promise<void> {
     if (current === null) {
       current = lookNow().finally(() => {
@@ -63,7 +64,7 @@ export function createChangeFeed(seenBy: SeenBy, databaseUrl: string, log: Logge
     return following
   }
 
-  /** Nobody waits most of the time, and receiving need not pay for what nobody reads. */
+  /** Most of the time nobody waits, and receiving should not pay for what nobody reads. */
   function onNotice(): void {
     stale = true
     if (waiting.size > 0) lookAside()
@@ -79,7 +80,7 @@ export function createChangeFeed(seenBy: SeenBy, databaseUrl: string, log: Logge
       const { rows, upTo, deletedTo } = await findChanges(seenBy('*'), end, {}, '*', atOnce)
       const grew = upTo > end
       if (deletedTo > end) {
-        // Some went before they were looked at: memory can not answer for them.
+        // Some changes were deleted before they were read: memory can not answer for them.
         newest = rows.filter(({ id }) => BigInt(id) > deletedTo)
         start = deletedTo
       } else newest = newest.concat(rows)
@@ -94,7 +95,10 @@ export function createChangeFeed(seenBy: SeenBy, databaseUrl: string, log: Logge
     }
   }
 
-  /** After a time without readers there may be more than is kept: who wants that is answered from the database. */
+  /**
+   * After a time without readers there may be more than is kept in memory: whoever asks for those gets them from the
+   * database.
+   */
   async function skipWhatIsTooMuch(): Promise<void> {
     const { upTo } = await findChanges(seenBy('*'), end, {}, '*', 0)
     if (upTo - end <= BigInt(kept)) return
@@ -143,7 +147,7 @@ export function createChangeFeed(seenBy: SeenBy, databaseUrl: string, log: Logge
       start = upTo
       end = upTo
       const stop = await listenTo(databaseUrl, changesChannel, onNotice, log)
-      // It may have been told to stop meanwhile, and would listen for ever.
+      // It may have been stopped in the meantime, and would otherwise listen for ever.
       if (stopped) return stop()
       stopListening = stop
       timer = setInterval(onNotice, lookEveryMs)

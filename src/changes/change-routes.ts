@@ -46,7 +46,7 @@ const errors = {
   403: ErrorReply,
   410: refused('Changes behind this cursor were deleted, after KEEP_HISTORY: begin without it'),
 }
-/** A waiting reader is silent for as long as it waits, and for what it then takes to answer. */
+/** A waiting reader sends nothing while it waits, nor while its answer is then being made. */
 const answerMs = 15_000
 
 export const changeRoutes: FastifyPluginAsyncTypebox<ChangeRoutesOptions> = async (app, { feed, cursors }) => {
@@ -86,7 +86,7 @@ export const changeRoutes: FastifyPluginAsyncTypebox<ChangeRoutesOptions> = asyn
       const { accounts } = accessOf(request)
       const gone = goneSignal(reply.raw, closing.signal)
       const deadline = Date.now() + wait * 1_000
-      // A connection that is silent for some seconds is cut otherwise.
+      // Otherwise a connection that is silent for some seconds is closed.
       if (wait > 0) reply.raw.socket?.setTimeout(wait * 1_000 + answerMs)
       await feed.look()
       let found = await feed.read(position(after), filter, accounts, limit)
@@ -103,7 +103,7 @@ export const changeRoutes: FastifyPluginAsyncTypebox<ChangeRoutesOptions> = asyn
   app.get(
     '/v1/changes/stream',
     {
-      // HEAD would open a stream too, and nobody could read it.
+      // HEAD would open a stream too, one that nobody could read.
       exposeHeadRoute: false,
       config: { scope: 'read' },
       schema: {
@@ -130,7 +130,7 @@ export const changeRoutes: FastifyPluginAsyncTypebox<ChangeRoutesOptions> = asyn
       const gone = goneSignal(reply.raw, closing.signal)
       await feed.look()
       const from = position(typeof last === 'string' ? last : after)
-      // Refuses a cursor that is too old, while there is still a status to say so with.
+      // Refuses a cursor that is too old while a status can still be sent.
       await feed.read(from, filter, accounts, 0)
       reply.hijack()
       const { raw } = reply
@@ -145,7 +145,7 @@ export const changeRoutes: FastifyPluginAsyncTypebox<ChangeRoutesOptions> = asyn
         await streamChanges(raw, { feed, cursors, after: from, filter, accounts, gone })
         raw.end()
       } catch (error) {
-        // Its reader comes again with the last id it has seen; left open, it would wait for nothing.
+        // Its reader comes back with the last id it saw; left open, it would wait in vain.
         request.log.warn({ err: error }, 'a stream of changes was broken off')
         raw.destroy()
       }
@@ -153,12 +153,12 @@ export const changeRoutes: FastifyPluginAsyncTypebox<ChangeRoutesOptions> = asyn
   )
 }
 
-/** An ICCID is taken as in a path: with separators, or with the `F` that fills an odd one. */
+/** An ICCID is accepted as in a path: with separators, or with the `F` that pads an odd one. */
 function normalFilter({ iccid, ...others }: ChangeFilter): ChangeFilter {
   return iccid === undefined ? others : { ...others, iccid: normalIdentifier('iccid', iccid) }
 }
 
-/** Aborts when the reader has gone away, be it before this call, or the service is closing. */
+/** Aborts when the reader has gone (even before this call), or when the service is closing. */
 function goneSignal(response: ServerResponse, closing: AbortSignal): AbortSignal {
   const left = new AbortController()
   if (response.destroyed) left.abort()

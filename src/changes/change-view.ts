@@ -7,7 +7,7 @@ import { Maybe, Time } from '../operating/schemas.ts'
 
 const Values = Type.Record(Type.String(), Type.Union([Type.String(), Type.Boolean(), Type.Null()]))
 
-/** One step of a profile, a result or an activation. `from` and `to` hold what differs. */
+/** One change of a profile, a result or an activation. `from` and `to` hold what differs. */
 export const ChangeView = Type.Object(
   {
     cursor: Type.String({ description: 'the feed goes on after this change with ?after=' }),
@@ -41,21 +41,24 @@ export const ChangeView = Type.Object(
 )
 export type ChangeView = Static<typeof ChangeView>
 
-/** A row of the feed; the profile that a change left behind is for the history alone. */
+/** A row of the feed, without the snapshot of the profile, which only the history needs. */
 export type ChangeRow = Omit<ChangesTable, 'id' | 'profile'> & { id: string }
 
 export const changeColumns = sql.raw(
   'id, at, kind, account_name, request_id, iccid, eid, was, becomes, callback_id, source',
 )
 
-/** Cursors of the feed are the same whatever filter a reader uses, so that it may change its filter on the way. */
+/** Cursors of the feed do not depend on the filter, so a reader may change its filter at any point. */
 export const feedCursors = 'changes'
 
 /** Where a reader of the feed is. */
 export interface Place {
-  /** The last change that it has looked at. */
+  /** The last change that it has seen. */
   id: bigint
-  /** It began at the beginning, and is still among what is left of old changes: it waits for none of those deleted. */
+  /**
+   * It started from the beginning and is still among the few old changes that were kept: it misses none of the deleted
+   * ones.
+   */
   thinned: boolean
 }
 
@@ -63,14 +66,14 @@ export function writePlace({ id, thinned }: Place, cursors: Cursors): string {
   return cursors.write({ direction: 'after', key: thinned ? [String(id), 'thinned'] : [String(id)] }, feedCursors)
 }
 
-/** Throws 400 for what is no cursor of the feed. */
+/** Throws 400 for anything that is not a cursor of the feed. */
 export function readPlace(cursor: string, cursors: Cursors): Place {
   const [id, thinned] = cursors.read(cursor, feedCursors, 'after').key
   if (typeof id !== 'string') throw new HttpError(400, 'query parameter: after is not a cursor of the feed')
   return { id: BigInt(id), thinned: thinned !== undefined }
 }
 
-/** @param deletedTo as it was when the change was read; where that is not known, the place is a usual one. */
+/** @param deletedTo as it was when the change was read; where that is unknown, the place counts as an ordinary one. */
 export function changeView(row: ChangeRow, cursors: Cursors, deletedTo = 0n): ChangeView {
   return {
     cursor: writePlace({ id: BigInt(row.id), thinned: BigInt(row.id) < deletedTo }, cursors),

@@ -12,9 +12,12 @@ export interface ChangeFilter {
 
 export interface FoundChanges {
   rows: ChangeRow[]
-  /** Everything up to here was looked at: the last row, or the end of the feed when fewer than the limit were found. */
+  /**
+   * Everything up to here has been looked at: the last row, or the end of the feed when fewer than the limit were
+   * found.
+   */
   upTo: bigint
-  /** The last change that was ever deleted. Of those up to here only the last one of each profile is left. */
+  /** The last change that was ever deleted. Up to here, only the last change of each profile is left. */
   deletedTo: bigint
 }
 
@@ -22,7 +25,7 @@ export function placeAfter({ upTo, deletedTo }: FoundChanges): Place {
   return { id: upTo, thinned: upTo < deletedTo }
 }
 
-/** Changes after an id, in the order of the feed. No later commit can slip in front of what is found here. */
+/** Changes after an id, in the order of the feed. No later commit can slip in before what is found here. */
 export async function findChanges(
   db: Kysely<Tables>,
   after: bigint,
@@ -30,7 +33,8 @@ export async function findChanges(
   accounts: Accounts,
   limit: number,
 ): Promise<FoundChanges> {
-  // One statement, one snapshot: else the end of the feed could be past a change that was not yet visible to the search.
+  // One statement, one snapshot: otherwise the end of the feed could lie past a change that the search could not see
+  // yet.
   const { rows } = await sql<ChangeRow & { head: string; deletedTo: string }>`
     with head as (select feed_head() as head, feed_deleted_to() as "deletedTo")
     select c.*, head.head, head."deletedTo" from head left join lateral (
@@ -45,7 +49,7 @@ export async function findChanges(
   return { rows: found, upTo: last !== undefined && found.length === limit ? BigInt(last.id) : end, deletedTo }
 }
 
-/** All that may be among the first so many, read by the index of what is rarest, so that no change of others is read. */
+/** All that may be among the first ones, read by the index of the rarest value, so that no unrelated change is read. */
 function candidates(
   after: bigint,
   { accountName, iccid, requestId }: ChangeFilter,
@@ -68,8 +72,8 @@ function candidates(
 }
 
 /**
- * The changes after an id that have this value in a column, by the index of (column, id). Written as a range: where it
- * says `column = value`, a plan that is made once for all values may as well walk through everybody's changes.
+ * The changes after an id that have this value in a column, by the index on (column, id). Written as a range: with
+ * `column = value`, a plan made once for all values might walk through everybody's changes.
  */
 function following(
   column: 'account_name' | 'iccid' | 'request_id',

@@ -21,17 +21,19 @@ const heartbeatMs = 15_000
 const atOnce = 200
 
 /**
- * Writes the changes as they come, and a comment when there was nothing to write for 15 seconds, whatever others changed
- * meanwhile. Each reader goes at its own pace: what it has not taken stays in the feed, not in our memory.
+ * Writes the changes as they come, and a comment whenever there was nothing to write for 15 seconds, whatever changed
+ * for others meanwhile. Each reader goes at its own pace: what it has not taken yet stays in the feed, not in our
+ * memory.
  */
 export async function streamChanges(response: ServerResponse, follower: Follower): Promise<void> {
   const { feed, cursors, filter, accounts, gone } = follower
-  // A connection that is silent for some seconds is cut; here silence is usual, and four heartbeats not taken are not.
+  // A silent connection is closed after some seconds. Here silence is normal; four heartbeats that nobody takes are
+  // not.
   response.socket?.setTimeout(4 * heartbeatMs)
   let spoken = performance.now()
   const say = async (text: string) => {
     spoken = performance.now()
-    // Where it can't be taken any more, the reader is gone, which ends the loop below.
+    // If it can't be written any more, the reader is gone, which ends the loop below.
     if (!response.write(text)) await once(response, 'drain', { signal: gone }).catch(() => undefined)
   }
   await say(': connected\n\n')

@@ -46,27 +46,27 @@ export interface AppParts {
   config: Config
   callers: KnownCallers
   log: FastifyBaseLogger
-  /** A pool of its own, so that receiving is never starved by what is recorded and sent. */
+  /** A pool of its own, so that recording and sending never starve receiving. */
   db: Database
-  /** For asking: each sees its own accounts. Connections of their own too. */
+  /** For queries: each sees its own accounts only. These have connections of their own, too. */
   seenBy: SeenBy
   take: CallbackRouteOptions['take']
   isFull: () => boolean
-  /** null until the database was reached for the first time. */
+  /** null until the database has been reached for the first time. */
   keys: () => Keys | null
   cursors: Cursors
   metrics: Metrics
-  /** The page of metrics: of all processes on this port. */
+  /** The metrics page, covering all processes on this port. */
   readMetrics: () => Promise<string>
   feed: ChangeFeed
   /** null: no credentials for ThingSpace are configured. */
   client: ThingSpaceClient | null
-  /** Aborted when the service leaves. */
+  /** Aborted when the service shuts down. */
   leaving: AbortSignal
   findProblems: () => Promise<string[]>
 }
 
-/** Table of contents of what the service answers. Nothing here decides anything. */
+/** Table of contents of everything the service answers. Nothing is decided here. */
 export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   const {
     config,
@@ -152,7 +152,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
 }
 
 /**
- * Answers that go out while the service leaves end their connection: one that is kept alive would hold up the leaving
+ * While the service shuts down, each answer ends its connection: one that is kept alive would hold up the shutdown
  * until its time-out, for more than a minute.
  */
 function endConnectionsWhenClosing(app: FastifyInstance): void {

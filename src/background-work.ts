@@ -16,9 +16,9 @@ import type { ThingSpaceClient } from './thingspace/client.ts'
 export interface BackgroundWorkOptions {
   store: JobStore
   config: Pick<Config, 'expectWithin' | 'keep' | 'listeners' | 'migrate'>
-  /** null until the database was reached for the first time. */
+  /** null until the database has been reached for the first time. */
   listenersKey: () => Buffer | null
-  /** null: no credentials for ThingSpace are configured, and it is asked nothing. */
+  /** null: no credentials for ThingSpace are configured, and nothing is asked of it. */
   client: ThingSpaceClient | null
   metrics: Metrics
   log: Logger
@@ -26,7 +26,9 @@ export interface BackgroundWorkOptions {
 
 const driftEverySeconds = 900
 
-/** Everything that is done without being asked, and how often. Each survives another replica doing the same. */
+/**
+ * Everything that is done without being asked for, and how often. All of it tolerates another replica doing the same.
+ */
 export function createBackgroundWork(options: BackgroundWorkOptions): Jobs {
   const { store, config, client, metrics, log } = options
   const { db } = store
@@ -57,7 +59,7 @@ export function createBackgroundWork(options: BackgroundWorkOptions): Jobs {
       { name: 'listeners', everySeconds: driftEverySeconds, run: () => measureDrift(options, client) },
     )
   }
-  // Told from the beginning: an alert asks whether any of them runs.
+  // Counted from the start: an alert asks whether any of them runs.
   for (const { name: work } of jobs) {
     metrics.jobFailures.inc({ work }, 0)
     metrics.jobSeconds.zero({ work })
@@ -82,6 +84,6 @@ async function measureDrift({ store, config, listenersKey, metrics }: Background
     ...(key === null ? {} : { listenersKey: key }),
   })
   const counts = new Map(driftKinds.map(kind => [kind, drift.filter(one => one.kind === kind).length]))
-  // By then it was looked at again, here or by another replica.
+  // By then somebody will have looked again, here or on another replica.
   metrics.listenerDrift.set(counts, 2 * driftEverySeconds * 1_000)
 }

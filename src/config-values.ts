@@ -3,7 +3,8 @@ import { nameInUrl } from './listeners/callback-url.ts'
 import { addressList } from './operating/address-list.ts'
 
 /*
- * The text of a variable to its value. Each throws with what the text should be: who reads it names the variable.
+ * From the text of a variable to its value. Each function throws with what the text should be; the caller adds the name
+ * of the variable.
  */
 
 /** Milliseconds until a target counts as overdue, by operation. */
@@ -42,7 +43,7 @@ export function readDatabaseUrl(text: string): string {
   return text
 }
 
-/** What a callback URL may name: a listener of any other service would never be found. */
+/** Names that a callback URL may contain: a listener for any other service would never be found. */
 export function readServices(text: string): string[] {
   const list = readList(text)
   if (list.length === 0 || !list.every(name => nameInUrl.test(name))) {
@@ -64,7 +65,7 @@ function readAddresses(text: string): string[] {
   return list
 }
 
-/** Whoever is believed to be a proxy may say where a callback comes from: not everybody can be one. */
+/** Whoever is trusted as a proxy can claim where a callback comes from, so not everybody can be one. */
 export function readProxies(text: string): string[] {
   const list = readAddresses(text)
   for (const entry of list) if (/\/0+$/.test(entry)) throw new Error(`${entry} is everybody`)

@@ -35,18 +35,18 @@ export interface Config {
   workers: number
   databaseUrl: string | null
   dataDir: string
-  /** Bytes that callbacks may take on the disk while the database is away; null: none are kept there. */
+  /** Bytes that callbacks may take on disk while the database is away; null: none are kept there. */
   spoolMaxBytes: number | null
-  /** Milliseconds after which one that is still there is an alarm. It is never given up. */
+  /** Milliseconds after which a callback that is still there raises an alarm. It is never given up. */
   spoolMaxAgeMs: number
   migrate: boolean
   listeners: Listener[]
   tokens: ApiToken[]
-  /** What each token may ask. */
+  /** How much each token may ask. */
   rateLimits: RateLimits
   /**
-   * No listener and no token here: unless the database holds some, loopback peers only, and callbacks need no
-   * credentials. Never beyond loopback.
+   * Neither a listener nor a token is configured: unless the database holds some, only loopback peers are served, and
+   * callbacks need no credentials. Never beyond loopback.
    */
   tryOut: boolean
   allowedSources: string[]
@@ -56,13 +56,13 @@ export interface Config {
   sealKey: Buffer | null
   sealKeysPrevious: Buffer[]
   logLevel: string
-  /** Of further ones only the number is logged. */
+  /** Beyond this, only the number of callbacks is logged. */
   logCallbacksPerSecond: number
   expectWithin: ExpectWithin
   keep: Retention
-  /** Whether OpenTelemetry's own variables ask for traces. */
+  /** Whether OpenTelemetry's own variables turn traces on. */
   tracing: boolean
-  /** null: nothing is asked of ThingSpace, only its callbacks are taken. */
+  /** null: ThingSpace is asked nothing, only its callbacks are taken. */
   thingSpace: ThingSpaceAccess | null
 }
 
@@ -84,7 +84,7 @@ export interface Listener {
   previousPassword: string | null
 }
 
-/** Every problem of the environment at once, each naming its variable and how to mend it. */
+/** Every problem of the environment at once, each with its variable and how to fix it. */
 export class ConfigError extends Error {
   override name = 'ConfigError'
   readonly problems: string[]
@@ -94,7 +94,10 @@ export class ConfigError extends Error {
   }
 }
 
-/** The addresses that Verizon publishes as callers ([DOC], fact sheet 1.1; the list has changed before), and loopback. */
+/**
+ * The addresses that Verizon says it calls from ([DOC], fact sheet 1.1; the list has changed before). Loopback is added
+ * below.
+ */
 export const publishedSources = [
   '3.87.163.45',
   '3.91.119.203',
@@ -111,7 +114,7 @@ const defaultServices = 'CarrierService,DeviceProfileService'
 
 type Env = { [name: string]: string | undefined }
 
-/** The environment to a Config. Pure, but for the files that `*_FILE` variables name. */
+/** From the environment to a Config. Pure, except that it reads the files that `*_FILE` variables name. */
 export function readConfig(environment: Env): Config {
   const problems: string[] = []
   const env = withFiles(environment, problems)
@@ -195,7 +198,7 @@ export function readConfig(environment: Env): Config {
   if (databaseUrl !== null && env.SEAL_KEY === undefined) {
     problems.push('SEAL_KEY: needed with DATABASE_URL; make one with: openssl rand -base64 32')
   }
-  // A database that was there before may hold listeners and tokens: the service looks once it is open.
+  // An existing database may hold listeners and tokens: the service checks that once it is open.
   if (listeners.length === 0 && tokens.length === 0 && !isLoopback(hostAddress(host)) && databaseUrl === null) {
     problems.push(unprotected(host))
   }
@@ -203,7 +206,7 @@ export function readConfig(environment: Env): Config {
   return config
 }
 
-/** What is said of a service that others can reach while it has no listener and no token. */
+/** The message about a service that others can reach although it has neither a listener nor a token. */
 export function unprotected(host: string): string {
   return (
     `HOST: ${host} can be reached by others, but nothing protects the service: set THINGSPACE_ACCOUNT, ` +
@@ -216,7 +219,7 @@ function hostAddress(host: string): string {
   return host === 'localhost' ? '127.0.0.1' : host
 }
 
-/** `NAME_FILE` names a file, for instance a mounted secret, that holds the value of `NAME`. */
+/** `NAME_FILE` names a file, such as a mounted secret, that holds the value of `NAME`. */
 function withFiles(environment: Env, problems: string[]): Env {
   const env: Env = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''))
   for (const [name, file] of Object.entries(env)) {
@@ -278,7 +281,7 @@ function readThingSpace(env: Env): ThingSpaceAccess | null {
   return { baseUrl, key, secret, username, password }
 }
 
-/** Without a folder that somebody chose, what is acknowledged would lie where nobody looks after it. */
+/** Off unless somebody chose the folder: otherwise acknowledged callbacks would lie where nobody looks after them. */
 function readSpool(env: Env): number | null {
   const maxBytes = readNumber(env.SPOOL_MAX_BYTES ?? '1073741824', 1, 1_099_511_627_776)
   return readSwitch(env.SPOOL ?? (env.DATA_DIR === undefined ? 'off' : 'on')) ? maxBytes : null

@@ -7,23 +7,25 @@ import { type KeptFresh, keepFresh } from './operating/keep-fresh.ts'
 import { createOpenRequests, type OpenRequests } from './operating/open-requests.ts'
 import { loadTokens, type StoredTokens } from './operating/stored-tokens.ts'
 
-/** Who may ask and whose callbacks are taken, beyond what the environment says: read from the database all the time. */
+/**
+ * Who may ask, and whose callbacks are accepted, beyond what the environment says: read from the database continually.
+ */
 export interface KnownCallers {
   tokens: Pick<KeptFresh<StoredTokens>, 'last' | 'ageMs' | 'within'>
   openRequests: OpenRequests
-  /** Read last, now or by an earlier process; null when there was no such time. Also while the database is away. */
+  /** As last read, by this process or an earlier one, also while the database is away; null: never read. */
   listeners(): AcceptedListeners | null
-  /** False until this process could read them: one that is missing may have come meanwhile. */
+  /** False until this process has read them once: a listener that is missing may have been added since. */
   areListenersKnown(): boolean
-  /** True once it is known that there is no listener and no token, neither here nor in the environment. */
+  /** True once it is known that there is neither a listener nor a token, here or in the environment. */
   tryOut(): boolean
-  /** True once it is known that nothing protects the service, whether it is being tried out or not. */
+  /** True once it is known that nothing protects the service, whether or not it is in try-out mode. */
   isUnprotected(): boolean
-  /** How many there are, here and in the database as far as it was read. */
+  /** How many there are, in the environment and, as far as it has been read, in the database. */
   count(): { listeners: number; tokens: number }
-  /** Milliseconds since the moment of which all this tells. */
+  /** How old this knowledge is, in milliseconds. */
   ageMs(): number
-  /** Resolves once it could be read. */
+  /** Resolves once the database has been read. */
   start(): Promise<void>
   stop(): Promise<void>
 }
@@ -38,11 +40,11 @@ export interface KnownCallersOptions {
   keep: KeptListeners
 }
 
-/** Far below the 2 seconds that are promised: a read may fail once, or take its time. */
+/** Well below the promised 2 seconds: a read may fail once, or be slow. */
 const everyMs = 500
 
 export function knowCallers({ config, databaseUrl, listenersKey, log, keep }: KnownCallersOptions): KnownCallers {
-  // A connection of its own: neither queries nor callbacks can hold it up, nor it them.
+  // A connection of its own: neither queries nor callbacks can delay it, nor it them.
   const db = openDatabase({
     url: databaseUrl,
     name: 'thingspace callers',

@@ -6,13 +6,13 @@ export interface LogOptions {
   worker?: number | null
 }
 
-/** Bytes: PIPE_BUF of Linux. */
+/** In bytes: PIPE_BUF on Linux. */
 const pipeAtOnce = 4_096
 
 /**
- * One JSON object a line on standard output. Written behind the work's back, or every callback would wait for the pipe;
- * what is left is written when the process exits. `traceIds` is added to each line, and the number of a worker, which
- * shares the pipe with others: what is written at once stays whole up to the size that a pipe promises.
+ * One JSON object a line on standard output. Writing is asynchronous, or every callback would wait for the pipe; what
+ * is left is written when the process exits. Each line gets `traceIds`, and the number of the worker: workers share the
+ * pipe, where one write stays whole up to the size that a pipe guarantees.
  */
 export function createLog(level: string, { traceIds, worker = null }: LogOptions = {}): Logger {
   return pino(
@@ -29,8 +29,8 @@ export function createLog(level: string, { traceIds, worker = null }: LogOptions
 }
 
 /**
- * What a log line may carry of an error. An allow-list: messages of PostgreSQL and of parsers quote the very values
- * that must not be logged, as do `detail` and `where`.
+ * What a log line may contain of an error. An allow-list: messages from PostgreSQL and from parsers quote the very
+ * values that must not be logged, and so do `detail` and `where`.
  */
 export function describeError(error: unknown): object {
   if (!(error instanceof Error)) return { name: typeof error }
@@ -48,7 +48,7 @@ function errorCode(error: Error): string | undefined {
   )
 }
 
-/** Our own frames only. A stack repeats the message before them, whose lines may look like frames. */
+/** Our own stack frames only. A stack starts with the message, whose lines may look like frames. */
 function whereFrom({ stack = '', message }: Error): string[] {
   const start = stack.indexOf(message)
   const lines = start < 0 ? [] : stack.slice(start + message.length).split('\n')

@@ -7,13 +7,13 @@ import { startService } from './service.ts'
 import { runWorkers, sayReady } from './workers/run-workers.ts'
 import { shareMetrics } from './workers/share-metrics.ts'
 
-/** Past this the process leaves with what it has: the contract says 10 seconds. */
+/** After this the process exits whatever is left: the contract says 10 seconds. */
 const leaveWithinMs = 9_000
-/** The process that started the workers waits for them. */
+/** The process that started the workers waits for them, so it gets a little longer. */
 const leaveBehindWorkersMs = 9_500
 
 const config = configOrLeave()
-/** Its number, when the process that has the port runs several of them. */
+/** Its number, when this is one of several worker processes. */
 const worker = cluster.isWorker ? Number(process.env.WORKER) : null
 const isFirst = worker === null || worker === 1
 const startsWorkers = config.workers > 1 && worker === null
@@ -23,7 +23,7 @@ tracing?.tellOf(log)
 const starting = startsWorkers ? runWorkers(config, log) : startOne()
 let leaving = false
 
-// Before anything is up: a container's first process gets no signal that it does not ask for.
+// Before anything is started: the first process of a container ignores every signal that it has no handler for.
 for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void leave(signal))
 
 try {
@@ -33,7 +33,7 @@ try {
 } catch (error) {
   log.fatal({ err: error }, 'could not start')
   process.stderr.write(`${(error as Error).message}\n`)
-  // those that could start leave; when nothing was started, that is what was just told
+  // Those workers that did start must leave. If nothing was started, the error above has said so.
   if (startsWorkers) await starting.then(({ close }) => close()).catch(() => undefined)
   process.exit(1)
 }
@@ -55,7 +55,7 @@ async function startOne() {
     isFirst,
     shareMetrics: worker === null ? null : shareMetrics,
   })
-  // Of several workers, all would say the same.
+  // With several workers, all would say the same.
   const told = isFirst ? greet(config, service, log) : service.opened
   return { opened: told.then(sayReady), close: service.close }
 }
@@ -70,7 +70,7 @@ function configOrLeave(): Config {
   }
 }
 
-/** OpenTelemetry is loaded only where its variables ask for it. */
+/** OpenTelemetry is loaded only when its variables ask for it. */
 async function tracingOrNull(): Promise<Tracing | null> {
   if (!config.tracing) return null
   const { startTracing } = await import('./operating/tracing/start-tracing.ts')

@@ -35,25 +35,25 @@ export interface Service {
   /** Where it listens, for instance `http://127.0.0.1:3000`. */
   url: string
   databaseUrl: string
-  /** Resolves once the database was reached and its schema is current. */
+  /** Resolves once the database has been reached and its schema is current. */
   opened: Promise<void>
-  /** Whether it is being tried out: neither here nor in the database is a listener or a token. */
+  /** Whether this is the try-out mode: there is neither a listener nor a token, here or in the database. */
   isTriedOut(): boolean
   /** How many listeners and tokens there are, here and in the database. */
   callers(): { listeners: number; tokens: number }
-  /** Takes nothing new, finishes what is under way, lets go of everything. */
+  /** Accepts nothing new, finishes what is under way, and releases everything. */
   close(): Promise<void>
 }
 
 export interface Surroundings {
   tracing?: Tracing | null
-  /** With several processes on this port: how the metrics of all are read. */
+  /** With several processes on this port: how to read the metrics of all of them. */
   shareMetrics?: ((registry: Registry) => () => Promise<string>) | null
-  /** Of several, the first brings in what is left on the disk by those that there are no more. */
+  /** Of several workers, the first brings in what workers that no longer exist left on disk. */
   isFirst?: boolean
 }
 
-/** Puts the parts together. Listens at once, also while the database is still away: then it is alive, not ready. */
+/** Puts the parts together. Listens at once, even while the database is away: then it is alive but not ready. */
 export async function startService(
   config: Config,
   log: Logger,
@@ -75,7 +75,7 @@ export async function startService(
     watch: (pool: WatchedPool) => pools.set(name, pool),
   })
 
-  // Pools of their own, so that receiving is never starved by queries, nor these by background work.
+  // Separate pools, so that queries never starve receiving, nor background work the queries.
   const receiving = openPipelinedDatabase({
     ...watched('receiving'),
     connections: 3,
@@ -84,7 +84,7 @@ export async function startService(
     connectionTimeoutMs: 1_000,
   })
   const askingLimits = {
-    // All that is asked is found by key. A link that went dead is noticed a second after this.
+    // Everything that is asked is found by key. A dead link is noticed a second after this.
     statementTimeoutMs: 3_000,
     lockTimeoutMs: 2_000,
     connectionTimeoutMs: 3_000,
@@ -94,7 +94,7 @@ export async function startService(
   const store = openJobStore({
     ...watched('background'),
     connections: 4,
-    // A link that went dead is noticed a second after this.
+    // A dead link is noticed a second after this.
     statementTimeoutMs: 3_000,
     lockTimeoutMs: 2_000,
     connectionTimeoutMs: 3_000,
@@ -180,7 +180,7 @@ export async function startService(
     db: asking,
     seenBy: reading.seenBy,
     take,
-    // In an outage nothing waits for the database: the spool tells whether there is room.
+    // In an outage nothing waits for the database: then it is the spool that knows whether there is room.
     isFull: () => writer.isFull() && !(spools.own() !== null && outage.isLikely()),
     keys,
     metrics,
@@ -236,7 +236,10 @@ export async function startService(
 const noReader =
   'row-level security is off: the database user has no role reader_of_<user>; give it CREATEROLE and run npm run migrate'
 
-/** Connections that may wait to be taken; the system's own limit, often 4,096, holds too. Past it they wait a second or more. */
+/**
+ * Connections that may wait to be accepted; the system's own limit, often 4,096, applies too. Beyond it, clients wait a
+ * second or more.
+ */
 const mostInBacklog = 4_096
 
 async function listen(app: FastifyInstance, { host, port }: Config): Promise<string> {

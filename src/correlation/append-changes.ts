@@ -3,16 +3,16 @@ import { rows, statement } from '../database/statement.ts'
 import type { Tables } from '../database/tables.ts'
 import type { Change } from './working-set.ts'
 
-/** Channel on which every commit that appends to the feed says so. */
+/** The channel on which every commit that appends to the feed announces it. */
 export const changesChannel = 'thingspace_changes'
 
-/** Any number, as long as every writer of the feed takes the same. */
+/** An arbitrary number, the same for every writer of the feed. */
 const feedLock = 7_202_611
 
 /**
- * Appends to the feed. The lock is taken before the numbers are drawn and is held until the commit is visible, so a
- * reader that has seen a number can never be shown a smaller one later. It costs writers a queue at commit only;
- * reading below the oldest running transaction would instead let any stalled one hold up every reader.
+ * Appends to the feed. The lock is taken before the numbers are drawn and held until the commit is visible, so a reader
+ * that has seen a number can never be shown a smaller one later. This costs writers a short queue at commit; reading
+ * only below the oldest running transaction would instead let any stalled one hold up every reader.
  */
 export async function appendChanges(db: Kysely<Tables>, changes: readonly Change[]): Promise<void> {
   if (changes.length === 0) return
@@ -34,8 +34,8 @@ export async function appendChanges(db: Kysely<Tables>, changes: readonly Change
 }
 
 /**
- * The lock, with a hint for who waits (delivered at commit, and never relied upon), is had before the rows are put in
- * order, and a number is drawn for a row only after that.
+ * The lock is taken before the rows are put in order, and only then is a number drawn for each row. The hint for
+ * waiting readers is delivered at commit, and nobody relies on it.
  */
 const append = statement`
   insert into changes (at, kind, account_name, request_id, iccid, eid, was, becomes, callback_id, source, profile)

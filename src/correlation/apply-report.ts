@@ -30,7 +30,7 @@ export interface Effect {
   changed: boolean
 }
 
-/** What one report does to its target, its activation and its profile. Changes the working set, asks nobody. */
+/** What one report does to its target, its activation and its profile. Changes the working set; no input or output. */
 export function applyReport(set: WorkingSet, arrival: Arrival): Effect {
   const activation = activationOf(set, arrival)
   const target = activation.recorded ? applyToTarget(set, activation, arrival) : null
@@ -38,7 +38,7 @@ export function applyReport(set: WorkingSet, arrival: Arrival): Effect {
   return { targetNumber: target?.number ?? null, changed: profileChanged || (target?.changed ?? false) }
 }
 
-/** Counts a report on its target alone: for one that came before its activation was recorded. */
+/** Counts a report on its target alone: for a report that came before its activation was recorded. */
 export function applyToTarget(
   set: WorkingSet,
   activation: ActivationState,
@@ -57,7 +57,7 @@ export function applyToTarget(
   target.countedFor = arrival.sourceId
   target.firstResultAt = earlier(target.firstResultAt, arrival.at)
   target.touched = true
-  // Shown as the time to the callback, and so a new version of what is shown.
+  // Shown as the time to the callback, so this is a new version of what is shown.
   if (target.firstResultAt !== firstBefore) activation.touched = true
   const result = resultOf(target.evidence)
   if (result === before) return { number: target.number, changed: false }
@@ -82,7 +82,7 @@ export function applyToTarget(
   return { number: target.number, changed: true }
 }
 
-/** The profile that a report names, with it counted in; false when that says nothing new. */
+/** The profile that a report names, with the report applied; false when it says nothing new. */
 export function applyToProfile(set: WorkingSet, activation: ActivationState, arrival: Arrival): boolean {
   const { iccid } = arrival.report.identifiers
   if (iccid === null) return false
@@ -110,7 +110,7 @@ export function profileMessage(activation: ActivationState, arrival: Arrival): P
   }
 }
 
-/** Takes the profile's new content; a change is noted with its cause when anything that can be seen differs. */
+/** Sets the profile's new content, and notes a change with its cause when anything visible differs. */
 export function changeProfile(
   set: WorkingSet,
   state: ProfileState,
@@ -126,7 +126,7 @@ export function changeProfile(
   if (before !== null && JSON.stringify(visible(before)) === JSON.stringify(visible(profile))) return false
 
   state.version += 1
-  // Another batch may have read the clock after us, and had the profile before us: its time never goes back.
+  // Another batch may have read the clock later than we did, but got the profile first: its time never goes back.
   state.changedAt = new Date(Math.max(set.now.getTime(), state.changedAt.getTime()))
   const [was, becomes] = difference(before === null ? null : shown(before), shown(profile))
   set.changes.push({
@@ -188,7 +188,7 @@ function targetsOf(set: WorkingSet, activationId: string): TargetState[] {
   return none
 }
 
-/** A device that was not asked for is kept, marked as such. Numbers are dense, so the count gives the next one. */
+/** A device that was not asked for is kept, and marked as such. Numbers are dense, so the count gives the next one. */
 function addUnrequested(activation: ActivationState, targets: TargetState[], named: Identifiers): TargetState {
   const target: TargetState = {
     ...unrequestedIdentifiers(named),
@@ -208,7 +208,9 @@ function addUnrequested(activation: ActivationState, targets: TargetState[], nam
   return target
 }
 
-/** What callbacks add to what was asked for; the least of several, so that their order does not show. */
+/**
+ * What callbacks add to what was asked for. Where they disagree, the least value, so that their order does not show.
+ */
 function learn(known: Identifiers, named: Identifiers): Identifiers {
   return {
     eid: least(known.eid, named.eid),
@@ -231,8 +233,8 @@ function statementOf({ source, report, at }: Arrival): Statement {
 }
 
 /**
- * What the API shows of a profile: only this makes a new version. A list, since a profile that comes from the database
- * has its keys in another order than one that was just folded.
+ * Everything that the API shows of a profile: only a difference here makes a new version. A list, because the keys of a
+ * profile from the database are in another order than those of one just folded.
  */
 function visible(profile: Profile): unknown[] {
   const { evidence, addressUpdate } = profile
@@ -256,7 +258,7 @@ function visible(profile: Profile): unknown[] {
   ]
 }
 
-/** For `asOf`. Its EID stands in the change itself. */
+/** For `asOf`. The EID is in the change itself. */
 function snapshotOf(
   { eid: _, evidence, lastWord: __, ...facts }: Profile,
   { changedAt, confirmedAt, version }: ProfileState,
@@ -274,7 +276,7 @@ function snapshotOf(
   }
 }
 
-/** What the feed tells of a profile. */
+/** What the feed says about a profile. */
 function shown({ state, profileStatus, profileRole, servicePlan }: Profile): ChangeValues {
   return { state, profileStatus, profileRole, servicePlan }
 }

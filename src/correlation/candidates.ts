@@ -2,11 +2,11 @@ import { imeiBase } from '../thingspace/identifiers.ts'
 import type { Identifiers } from '../thingspace/read-callback.ts'
 import type { TargetState } from './working-set.ts'
 
-/** Up to so many are looked at one by one: to index them would cost more. */
+/** Up to this many are compared one by one: indexing them would cost more. */
 const few = 32
 
 interface Index {
-  /** How many of the targets are in here; further ones stand behind them. */
+  /** How many of the targets are indexed here; any later ones follow them in the list. */
   size: number
   byIccid: Map<string, TargetState[]>
   byEid: Map<string, TargetState[]>
@@ -16,8 +16,9 @@ interface Index {
 const indexes = new WeakMap<readonly TargetState[], Index>()
 
 /**
- * Of the targets those that share an identifier with a message: only they can be meant. A bulk activation has 10,000,
- * and claiming as many callbacks would compare each with each. The list may grow at its end between two calls.
+ * The targets that share an identifier with a message: only they can be meant. A bulk activation has 10,000 targets,
+ * and claiming as many callbacks would otherwise compare each with each. The list may grow at its end between two
+ * calls.
  */
 export function candidates(targets: readonly TargetState[], named: Identifiers): readonly TargetState[] {
   if (targets.length <= few) return targets

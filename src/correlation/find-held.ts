@@ -12,8 +12,8 @@ export interface Held {
 }
 
 /**
- * Which of these rows another transaction holds now. Asks without waiting: a row that exists and can't be locked is
- * held. To be run in a transaction of its own, that ends at once.
+ * Which of these rows another transaction holds right now. Never waits: a row that exists and can't be locked is held.
+ * Run it in a transaction of its own that ends at once.
  */
 export async function findHeld(
   db: Kysely<Tables>,

@@ -6,8 +6,8 @@ import { loadMessagesOf, lockProfiles } from './load-profiles.ts'
 import type { ActivationState, Arrival, WorkingSet } from './working-set.ts'
 
 /**
- * Folds the profiles that these reports name anew, from every stored message about them: for when messages that are
- * known already take another place, or are read another way. The reports must be saved.
+ * Folds the profiles that these reports name again, from every stored message about them: for when known messages have
+ * changed their place in the order, or are read differently. The reports must have been saved.
  */
 export async function foldProfiles(
   db: Kysely<Tables>,

@@ -7,7 +7,7 @@ import type { ProfileFacts, Report, ReportedResult } from '../thingspace/read-ca
 import type { ProfileName } from './load-profiles.ts'
 import { type Arrival, profileKey } from './working-set.ts'
 
-/** Every message that names these profiles, for folding them anew. A name without messages has an empty list. */
+/** Every message that names these profiles, for folding them again. A name without messages gets an empty list. */
 export async function loadMessages(
   db: Kysely<Tables>,
   names: readonly ProfileName[],
@@ -25,7 +25,7 @@ export async function loadMessages(
   return messages
 }
 
-/** A stored result as it was when it came. */
+/** A stored result, as it was when it arrived. */
 export function arrivalOf(row: ResultsTable): Arrival {
   return {
     sourceId: row.source_id,

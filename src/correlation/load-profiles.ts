@@ -21,7 +21,7 @@ export function profileNamesOf(
   return [...messagesByProfile(activations, arrivals).values()].map(({ name }) => name)
 }
 
-/** Loads all messages of those profiles where a report must be put in before others that are known already. */
+/** Loads all messages of those profiles where a report must be inserted before others that are known already. */
 export async function loadLateProfiles(
   db: Kysely<Tables>,
   activations: ReadonlyMap<string, ActivationState>,
@@ -35,8 +35,8 @@ export async function loadLateProfiles(
 }
 
 /**
- * Locks profiles, after the activations and in one order, so that batches can't deadlock. One that is not known yet has
- * nothing to lock: its key decides whose insert goes through.
+ * Locks profiles, after the activations and always in the same order, so that batches can't deadlock. A profile that is
+ * not known yet has no row to lock: its unique key decides whose insert succeeds.
  */
 export async function lockProfiles(
   db: Kysely<Tables>,
@@ -93,7 +93,7 @@ function messagesByProfile(activations: ReadonlyMap<string, ActivationState>, ar
   return coming
 }
 
-/** Also true when one of them comes before another of them. */
+/** Also true when one of them comes before another one of them. */
 function anyComesBefore(messages: readonly ProfileMessage[], known: Profile | null): boolean {
   const [first, ...rest] = messages
   if (first === undefined) return false

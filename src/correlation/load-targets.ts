@@ -15,15 +15,15 @@ export interface NamedIccid {
 }
 
 /**
- * The targets that were asked for by just these ICCIDs. No lock of their own: every writer of a target holds its
- * activation's row.
+ * The targets that were asked for by exactly these ICCIDs. They need no lock of their own: every writer of a target
+ * holds its activation's row.
  */
 export async function loadTargetsByIccid(db: Kysely<Tables>, named: readonly NamedIccid[]): Promise<TargetState[]> {
   const distinct = [...new Map(named.map(name => [Object.values(name).join(' '), name])).values()]
   return (await targetsByIccid.execute(db, distinct)).map(targetState)
 }
 
-/** The targets that the reports could mean: those that share an identifier. */
+/** The targets that the reports could mean: those that share an identifier with one. */
 export async function loadTargets(
   db: Kysely<Tables>,
   arrivals: readonly { activationId: string; report: { identifiers: Identifiers } }[],
@@ -49,7 +49,7 @@ export async function loadTargets(
   return byActivation(targets)
 }
 
-/** Not by the primary key, which would read all targets of a bulk activation. */
+/** Keeps the planner off the primary key, which would read all targets of a bulk activation. */
 const ofActivation = sql`t.activation_id + 0`
 
 const loaded = `t.activation_id, t.number, t.requested, t.eid, t.iccid, t.imei, t.learned_eid, t.learned_iccid,

@@ -5,7 +5,7 @@ import { loadLateProfiles, lockProfiles, profileNamesOf } from './load-profiles.
 import { byActivation, loadTargets } from './load-targets.ts'
 import type { ActivationState, Arrival, ProfileState, TargetState, WorkingSet } from './working-set.ts'
 
-/** Everything that these reports can touch, under lock. The activations are locked already. */
+/** Everything that these reports can touch, locked. The activations are locked already. */
 export async function loadWorkingSet(
   db: Kysely<Tables>,
   now: Date,
@@ -18,8 +18,8 @@ export async function loadWorkingSet(
 }
 
 /**
- * Loads what is still missing after the first look: targets of reports whose ICCID was not asked for, and the earlier
- * messages of profiles where a report must be put in before others. Most batches need neither, and no round trip.
+ * Loads what is still missing after the first pass: targets of reports whose ICCID was not asked for, and the earlier
+ * messages of profiles where a report must be inserted before others. Most batches need neither, and no round trip.
  */
 export async function completeWorkingSet(
   db: Kysely<Tables>,
@@ -42,7 +42,7 @@ export async function completeWorkingSet(
   return { now, activations: byId, targets, profiles: known.profiles, changes: [] }
 }
 
-/** No other target can be meant by a report than the one that was asked for by its very ICCID. */
+/** A report can't mean any other target than the one that was asked for by its very ICCID. */
 function isAskedFor(targets: ReadonlyMap<string, TargetState[]>, { activationId, report }: Arrival): boolean {
   const { iccid } = report.identifiers
   if (iccid === null) return false

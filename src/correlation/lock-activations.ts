@@ -7,20 +7,20 @@ import type { ActivationState } from './working-set.ts'
 export interface RequestName {
   accountName: string
   requestId: string
-  /** When the first callback named it, where that was long ago: it lay in the spool. */
+  /** When the first callback named it, if that was long ago, because the callback lay in the spool. */
   namedAt?: Date | undefined
 }
 
 export interface LockedActivations {
-  /** The database's clock, after all locks were had. */
+  /** The database's clock, read after all locks were taken. */
   now: Date
   activations: ActivationState[]
 }
 
 /**
  * Makes and locks the shared row of each request. Recording an activation and receiving its callback both start here:
- * whoever comes second sees what the first one committed, so no pair can miss each other. Locked in one order, or two
- * batches would deadlock.
+ * whoever comes second sees what the first one committed, so neither can miss the other. Always locked in the same
+ * order, or two batches would deadlock.
  */
 export async function lockActivations(
   db: Kysely<Tables>,
@@ -32,7 +32,10 @@ export async function lockActivations(
   }
 }
 
-/** null when somebody made one of the rows at the same moment: then it is to be tried again, with all that was read behind it. */
+/**
+ * null when somebody else made one of the rows at the same moment: then try again, and repeat all that was read after
+ * it.
+ */
 export async function tryLockActivations(
   db: Kysely<Tables>,
   requests: readonly RequestName[],
@@ -44,7 +47,7 @@ export async function tryLockActivations(
   return { now: latestOf(locked), activations: locked.map(activationState) }
 }
 
-/** Of several that name the same request, the one that named it first. */
+/** Where several name the same request, the one that named it first. */
 function eachOnce(requests: readonly RequestName[]): RequestName[] {
   const byName = new Map<string, RequestName>()
   for (const request of requests) {
@@ -68,7 +71,7 @@ type Row = Omit<ActivationsTable, 'id'> & { id: string }
 const names = rows('"requestId" text, "accountName" text')
 const namesWithTimes = rows('"requestId" text, "accountName" text, "namedAt" timestamptz')
 
-/** Its clock is read row by row, each after that row was locked: the latest is the one after all. */
+/** The clock is read row by row, each time after that row was locked: the latest reading is from after all locks. */
 const lock = statement<Row & { clock: Date }>`
   with made as (
     insert into activations (request_id, account_name, submitted_at)

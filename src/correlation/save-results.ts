@@ -8,7 +8,7 @@ export interface StoredResult {
   targetNumber: number | null
 }
 
-/** Keeps what was said of whom, so that targets and profiles can be folded anew at any time. */
+/** Keeps what was said about whom, so that targets and profiles can be folded again at any time. */
 export function resultsToSave(results: readonly StoredResult[]): Write {
   const said = results.map(({ arrival, accountName, targetNumber }) => ({
     source_id: arrival.sourceId,

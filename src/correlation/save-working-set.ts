@@ -8,8 +8,8 @@ import { appendChanges } from './append-changes.ts'
 import type { ActivationState, ProfileState, TargetState, WorkingSet } from './working-set.ts'
 
 /**
- * Writes what was touched, and what goes with it, changes last: their lock is held from there to the commit. A new
- * profile that another transaction made first breaks its key, and the work starts over.
+ * Writes whatever was touched and what belongs to it. Changes come last, since their lock is held from there to the
+ * commit. If another transaction made a new profile first, its key is violated and the work starts over.
  */
 export async function saveWorkingSet(
   db: Kysely<Tables>,
@@ -63,7 +63,7 @@ const updateTargets = statement`
 const insertProfiles = statement`
   insert into profiles select * from ${rows(profileColumns)} order by iccid, account_name`
 
-/** These rows are locked since they were loaded. */
+/** These rows have been locked since they were loaded. */
 const updateProfiles = statement`
   update profiles p set
     eid = r.eid, imei = r.imei, mdn = r.mdn, msisdn = r.msisdn, state = r.state,
@@ -83,7 +83,7 @@ const updateActivations = statement`
   from ${rows(activationColumns)}
   where a.id = r.id`
 
-/** What messages have told of a target, and its name. */
+/** What messages have said about a target, and its name. */
 function targetRow(target: TargetState) {
   const fault = faultOf(target.evidence)
   return {

@@ -6,10 +6,10 @@ import type { Identifiers, Report } from '../thingspace/read-callback.ts'
 
 /**
  * The rows that one transaction works on: loaded under lock, changed in memory by pure rules, saved together.
- * Receiving, recording an activation, polling and reprocessing all go this way, so they can't come to differ.
+ * Receiving, recording an activation, polling and reprocessing all work this way, so they can't drift apart.
  */
 export interface WorkingSet {
-  /** The database's clock, one time for the whole transaction. */
+  /** The database's clock, a single time for the whole transaction. */
   now: Date
   activations: Map<string, ActivationState>
   targets: Map<string, TargetState[]>
@@ -38,7 +38,7 @@ export interface TargetState extends AskedFor {
   learned: Identifiers
   evidence: Evidence
   callbacks: number
-  /** Whose reports are being counted: several of one callback may mean this target, and are one callback. */
+  /** The callback whose reports are being counted: several of them may mean this target, but they are one callback. */
   countedFor?: string
   overdue: boolean
   firstResultAt: Date | null
@@ -51,19 +51,21 @@ export interface TargetState extends AskedFor {
 export interface ProfileState {
   iccid: string
   accountName: string
-  /** null: not known yet */
+  /** null: not known yet. */
   profile: Profile | null
   changedAt: Date
   confirmedAt: Date
   version: number
-  /** The version in the database; 0 for a profile that is new there. A save that finds another one starts over. */
+  /**
+   * The version in the database; 0 for a profile that is not there yet. A save that finds another version starts over.
+   */
   loadedVersion: number
-  /** Every message that names it, loaded only where one of them must be put in before others. */
+  /** Every message that names it, loaded only when one of the reports must be inserted before others. */
   messages: ProfileMessage[] | null
   touched: boolean
 }
 
-/** What one message or poll brings: one report about one target, with where it came from. */
+/** What one message or poll brings: one report about one target, and where it came from. */
 export interface Arrival {
   sourceId: string
   ordinal: number
@@ -85,13 +87,13 @@ export interface Change {
   becomes: ChangeValues
   callbackId: string | null
   source: Source | 'clock' | 'record'
-  /** For a profile: all of it, after the change. */
+  /** For a profile: its whole state after the change. */
   profile: ProfileSnapshot | null
 }
 
 export type ChangeValues = { [name: string]: string | boolean | null }
 
-/** All that is shown of a profile, as it was after a change. */
+/** Everything that is shown of a profile, as it was after a change. */
 export interface ProfileSnapshot extends Omit<Profile, 'eid' | 'evidence' | 'lastWord'> {
   result: Result
   faultCode: string | null

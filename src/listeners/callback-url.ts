@@ -5,8 +5,8 @@ import type { ListenerName } from './stored-listeners.ts'
 export const nameInUrl = /^[A-Za-z0-9._-]{1,64}$/
 
 /**
- * The URL to register for one listener, from where this service is reached from outside. That may have a path in front
- * of ours, and may be the whole URL already. Throws an `Error` that says what is wrong.
+ * The URL to register for one listener, made from the address at which this service is reached from outside. That may
+ * have a path before ours, and may be the whole URL already. Throws an `Error` that says what is wrong.
  */
 export function callbackUrl(base: string, { accountName, serviceName }: ListenerName): string {
   const url = URL.canParse(base) ? new URL(base) : null
@@ -35,7 +35,7 @@ export function doubtsAboutService(serviceName: string): string[] {
   return callbackServices.has(serviceName) ? [] : [`${serviceName} is no callback service that Verizon names`]
 }
 
-/** What ThingSpace may not like about the registration, or others may see of it. */
+/** What ThingSpace may dislike about the registration, or what others could read from it. */
 export function doubtsAbout(url: string, { serviceName }: ListenerName): string[] {
   const { protocol, port, hostname } = new URL(url)
   const number = Number(port === '' ? { 'https:': 443, 'http:': 80 }[protocol] : port)

@@ -21,19 +21,19 @@ export interface ListenerDrift extends ListenerName {
 }
 
 export interface DriftOptions {
-  /** The listeners of the environment: of these ThingSpace must list one, at whatever URL. */
+  /** The listeners of the environment: ThingSpace must list each of these, at whatever URL. */
   configured?: readonly Listener[]
-  /** With it, credentials are compared too. */
+  /** When given, credentials are compared too. */
   listenersKey?: Buffer
-  /** Accounts to look at beside those of our listeners. */
+  /** Further accounts to look at, besides those of our listeners. */
   accountNames?: readonly string[]
-  /** Services of other programs, that ThingSpace may list. */
+  /** Services of other programs, which ThingSpace may list. */
   allowedServices?: readonly string[]
 }
 
 /**
- * Where ThingSpace and we differ about listeners; empty when all is well. One call of ThingSpace for each account.
- * Listeners that were registered through SOAP are listed nowhere [DOC]. Throws a CarrierError.
+ * Where ThingSpace and we differ about listeners; empty when all is well. Calls ThingSpace once per account. Listeners
+ * that were registered through SOAP are listed nowhere [DOC]. Throws a CarrierError.
  */
 export async function findListenerDrift(
   db: Kysely<Tables>,
@@ -79,7 +79,7 @@ export async function findListenerDrift(
 }
 
 interface OurListener extends ListenerName {
-  /** null: nobody told us. */
+  /** null: nobody has told us. */
   url: string | null
 }
 

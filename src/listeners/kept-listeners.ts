@@ -1,21 +1,23 @@
 import type { AcceptedDigest } from './stored-listeners.ts'
 
 export interface AcceptedListeners {
-  /** What the digests are keyed with. */
+  /** The key of the digests. */
   key: Buffer
   accepted: readonly AcceptedDigest[]
 }
 
-/** A place for one thing, sealed, that outlives the process. */
+/** A place for one sealed value that outlives the process. */
 export interface KeptListeners {
-  /** False: there is no such place, now. */
+  /** False: there is no such place at the moment. */
   keep(plain: Buffer): boolean
   kept(): Buffer | null
 }
 
 const minute = 60_000
 
-/** Whose callbacks are taken, for a process that starts while the database is away. Digests, never the credentials. */
+/**
+ * Whose callbacks are accepted, for a process that starts while the database is away. Digests, never the credentials.
+ */
 export function keptListeners(place: KeptListeners, onFailure: (error: unknown) => void) {
   let last: string | null = null
   return {
@@ -49,7 +51,7 @@ function encode({ key, accepted }: AcceptedListeners): string {
         accountName,
         serviceName,
         digest: digest.toString('base64'),
-        // The end is told by how long it is away, which differs by milliseconds each time.
+        // The end is computed from how far away it is, which varies by milliseconds from read to read.
         until: Number.isFinite(until) ? Math.round(until / minute) * minute : null,
       }))
       .sort((one, other) => (one.digest < other.digest ? -1 : 1)),

@@ -12,9 +12,9 @@ export interface Carrier {
 }
 
 export interface PlaceOptions extends Carrier {
-  /** What digests of credentials are keyed with. */
+  /** The key of the credentials' digests. */
   listenersKey: Buffer
-  /** Told when the new credentials are stored and the replicas are given time to see them. */
+  /** Called when the new credentials are stored and the replicas are being given time to see them. */
   onWait?: (ms: number) => void
 }
 
@@ -33,16 +33,16 @@ export interface Placed extends ListenerName {
 }
 
 const lockNumber = 20_817_004
-/** Every replica reads the accepted credentials twice a second; this leaves room for reads that fail or take long. */
+/** Every replica reads the accepted credentials twice a second; this leaves room for reads that fail or are slow. */
 export const seenByReplicasMs = 3_000
 
 /**
- * Registers listeners at ThingSpace, or gives registered ones other credentials or another URL, so that no callback is
- * refused in between: first the new credentials are accepted beside the old, then every replica is given the time to
- * see that, and only then ThingSpace is told. The old ones stay valid for a day.
+ * Registers listeners at ThingSpace, or gives registered ones new credentials or another URL, without a callback being
+ * refused in between: first the new credentials are accepted beside the old ones, then every replica gets time to see
+ * that, and only then is ThingSpace told. The old ones stay valid for a day.
  *
- * A registration that ThingSpace refuses leaves everything as it was. One whose outcome can't be known leaves both
- * credentials accepted, for good, until a later one is confirmed.
+ * A registration that ThingSpace refuses leaves everything as it was. If the outcome can't be known, both sets of
+ * credentials stay accepted until a later registration is confirmed.
  */
 export async function placeListeners(options: PlaceOptions, registrations: readonly Registration[]): Promise<Placed[]> {
   return aloneWithListeners(options.db, async () => {
@@ -78,7 +78,7 @@ async function place(options: PlaceOptions, registration: Registration, id: stri
   try {
     await client.registerListener(accountName, { name, url, username, password })
   } catch (error) {
-    // What is thrown beside a CarrierError comes from the session store: nothing was sent.
+    // Anything but a CarrierError comes from the session store: nothing was sent.
     const unknown = error instanceof CarrierError && error.outcome === 'unknown'
     if (!unknown) await withdrawCredentials(db, registration, id)
     if (!unknown || !(await hasIt(options, registration))) throw error
@@ -98,7 +98,7 @@ async function hasIt({ client }: PlaceOptions, { accountName, serviceName, ...as
   )
 }
 
-/** One change at a time: of two at once, the one that ThingSpace took last might be confirmed first. */
+/** One change at a time: with two at once, the wrong one might be confirmed last. */
 export function aloneWithListeners<T>(db: Database, work: () => Promise<T>): Promise<T> {
   return alone(db, { number: lockNumber, name: 'listeners', waitMs: 0 }, work)
 }

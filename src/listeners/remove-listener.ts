@@ -9,7 +9,7 @@ export interface Removed {
 }
 
 /**
- * Deregisters a listener: at ThingSpace first, then here, where its credentials are accepted for another day, since
+ * Deregisters a listener: first at ThingSpace, then here, where its credentials are accepted for another day, since
  * callbacks may be on their way. Throws a CarrierError when ThingSpace may still have it; then nothing changes here.
  */
 export function removeListener({ db, client }: Carrier, listener: ListenerName): Promise<Removed> {

@@ -11,38 +11,38 @@ export interface ListenerName {
 /** Credentials that callbacks of one listener may carry. */
 export interface AcceptedDigest extends ListenerName {
   digest: Buffer
-  /** Epoch milliseconds; infinite for those that stay. */
+  /** Epoch milliseconds; infinite when there is no end. */
   until: number
 }
 
 export interface StoredListeners {
   accepted: AcceptedDigest[]
-  /** Whether there ever was one: a deregistered listener does not bring the try-out mode back. */
+  /** Whether there ever was one: deregistering a listener does not bring the try-out mode back. */
   any: boolean
 }
 
 /**
  * - `registered`: ThingSpace has confirmed it
  * - `unconfirmed`: it may have it; our credentials for it are accepted
- * - `deregistered`: it has it no more; its last credentials are accepted for a day
+ * - `deregistered`: ThingSpace no longer has it; its last credentials are accepted for a day
  */
 export type ListenerState = 'registered' | 'unconfirmed' | 'deregistered'
 
 export interface ListenerView extends ListenerName {
   url: string
-  /** As ThingSpace last confirmed it, or as it was last asked for. */
+  /** As ThingSpace last confirmed it, or else as it was last asked for. */
   username: string | null
   state: ListenerState
   registeredAt: string | null
   deregisteredAt: string | null
-  /** Until when earlier credentials are accepted, too. */
+  /** Until when the earlier credentials are accepted as well. */
   previousUntil: string | null
 }
 
-/** How long credentials are accepted after others took their place: the carrier was seen to use them for 14 minutes [OBS]. */
+/** How long replaced credentials are still accepted: the carrier was seen to use them for 14 minutes [OBS]. */
 export const previousValidHours = 24
 
-/** From here on callbacks with these credentials are accepted, beside those before. Returns their id. */
+/** From now on callbacks with these credentials are accepted, beside the earlier ones. Returns their id. */
 export async function acceptCredentials(
   db: Database,
   { accountName, serviceName }: ListenerName,
@@ -67,7 +67,7 @@ export async function acceptCredentials(
   })
 }
 
-/** ThingSpace has taken these credentials: those before them end in a day. */
+/** ThingSpace has taken these credentials: the earlier ones expire in a day. */
 export async function confirmCredentials(
   db: Database,
   { accountName, serviceName }: ListenerName,
@@ -83,7 +83,7 @@ export async function confirmCredentials(
   })
 }
 
-/** ThingSpace has refused these credentials: as if they had never been. */
+/** ThingSpace has refused these credentials: it is as if they had never existed. */
 export async function withdrawCredentials(
   db: Database,
   { accountName, serviceName }: ListenerName,
@@ -99,7 +99,7 @@ export async function withdrawCredentials(
   })
 }
 
-/** ThingSpace has the listener no more: what is still on its way is accepted for a day. False when we had none. */
+/** ThingSpace no longer has the listener: callbacks under way are accepted for a day. False when we had none. */
 export async function retireListener(db: Database, name: ListenerName): Promise<boolean> {
   return db.transaction().execute(async trx => {
     const { numAffectedRows } = await sql`

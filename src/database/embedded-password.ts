@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { link, open, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 
-/** The password of the cluster that is in this data directory. */
+/** The password of the cluster in this data directory. */
 export async function readPassword(dataDir: string): Promise<string> {
   const file = join(dataDir, 'postgres-password')
   const password = (await readFile(file, 'utf8')).trim()
@@ -10,7 +10,7 @@ export async function readPassword(dataDir: string): Promise<string> {
   return password
 }
 
-/** The password for a cluster to be made. Two first starts at once agree on one. */
+/** The password for a cluster that is about to be made. Two simultaneous first starts agree on one. */
 export async function readOrMakePassword(dataDir: string): Promise<string> {
   const file = join(dataDir, 'postgres-password')
   const draft = `${file}.new-${randomBytes(6).toString('hex')}`
@@ -18,7 +18,7 @@ export async function readOrMakePassword(dataDir: string): Promise<string> {
   try {
     await handle.writeFile(`${randomBytes(24).toString('base64url')}\n`)
     await handle.sync()
-    // a link appears whole or not at all, and never replaces another's
+    // A link appears whole or not at all, and never replaces another one.
     await link(draft, file).catch(error => {
       if (error.code !== 'EEXIST') throw error
     })

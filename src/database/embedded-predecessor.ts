@@ -22,14 +22,14 @@ export async function findPostmaster(cluster: string): Promise<{ pid: number; po
   const pid = Number(lines[0])
   if (!isAlive(pid)) return undefined
   if ((await commandLine(pid)).includes(cluster)) return { pid, port: Number(lines[3]) }
-  // The number belongs to another process by now, as it does after the restart of a container. PostgreSQL, which
-  // looks no further than that a process lives, would not start.
+  // The process id belongs to another process by now, as it does after the restart of a container. PostgreSQL only
+  // checks whether such a process lives, and would not start.
   if ((await readFile(file, 'utf8').catch(() => '')) === content) await rm(file, { force: true })
   return undefined
 }
 
 /**
- * Returns when no server runs on the cluster: waits for one that is stopping and stops one whose service has died.
+ * Returns when no server runs on the cluster: waits for one that is stopping, and stops one whose service has died.
  * Throws when it belongs to a service that lives.
  */
 export async function makeWay(
@@ -49,7 +49,7 @@ export async function makeWay(
     if (state === 'closed') throw locked(running)
     ownerless = state === 'ownerless' ? (ownerless ?? Date.now()) : undefined
     if (ownerless && Date.now() - ownerless > claimedWithin) {
-      // whoever takes the lock may stop it, so of two newcomers one goes on
+      // Whoever takes the lock may stop it, so of two newcomers one proceeds.
       const ownership = await takeOwnership({ port: running.port, password }).catch(() => undefined)
       if (!ownership && (await findPostmaster(cluster))) throw inUse(running)
       log(`Stopping the PostgreSQL (process ${running.pid}) that an earlier run has left behind.`)
@@ -69,7 +69,7 @@ export async function stopPostmaster(cluster: string, binaries: Binaries, user: 
   if (!ok && (await findPostmaster(cluster))) throw new Error(`Its server could not be stopped:\n${output}\n`)
 }
 
-/** What is said when a living service has the data directory. */
+/** The error when a living service uses the data directory. */
 export function inUse(running: { pid: number } | undefined): Error {
   const server = running ? ` (PostgreSQL process ${running.pid})` : ''
   return new Error(
@@ -88,9 +88,9 @@ async function look(address: { port: number; password: string }) {
     return (await isOwned(address)) ? 'owned' : 'ownerless'
   } catch (error) {
     const code = (error as { code?: string }).code
-    // no place for even a superuser: somebody works with it
+    // There is no room even for a superuser: somebody is working with it.
     if (code === '53300') return 'owned'
-    // 28P01 and 28000: the password or the user is wrong
+    // 28P01 and 28000: the password or the user is wrong.
     return code?.startsWith('28') ? 'closed' : 'away'
   }
 }
@@ -104,7 +104,7 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Empty for a process that has ended and waits to be collected. */
+/** Empty for a zombie: a process that has ended but has not been reaped. */
 async function commandLine(pid: number): Promise<string> {
   if (process.platform === 'linux') {
     return readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')

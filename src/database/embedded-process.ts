@@ -10,7 +10,7 @@ export interface ServerUser {
 }
 
 /**
- * Whom to run PostgreSQL as. `undefined` means as ourselves. Root hands it to the owner of the cluster that exists, else
+ * The user to run PostgreSQL as; `undefined` means ourselves. Root hands it to the owner of the existing cluster, else
  * to `postgres`, else to `nobody`; no account is created.
  */
 export async function findServerUser(cluster: string): Promise<ServerUser | undefined> {
@@ -22,16 +22,18 @@ export async function findServerUser(cluster: string): Promise<ServerUser | unde
   return user
 }
 
-/** The whole environment of every child: ours has secrets in it, and the locale decides the words of error messages. */
+/**
+ * The whole environment of every child: ours contains secrets, and the locale decides the language of error messages.
+ */
 const environment = { PATH: '/usr/bin:/bin:/usr/sbin:/sbin', LC_ALL: 'C', TZ: 'UTC' }
 
-/** Our working directory may be one that the server's user cannot enter, so children start at the root. */
+/** Our working directory may be one that the server's user can't enter, so children start in the root directory. */
 export function childOptions(user: ServerUser | undefined) {
-  // Node takes ids signed here and unsigned in chown; macOS has `nobody` at -2
+  // Node takes signed ids here and unsigned ones in chown; macOS has `nobody` at -2.
   return { cwd: '/', env: environment, ...(user && { uid: user.uid | 0, gid: user.gid | 0 }) }
 }
 
-/** Runs a command to its end as that user. Its output is for messages. */
+/** Runs a command to its end as that user. Its output is meant for messages. */
 export async function runAs(
   user: ServerUser | undefined,
   command: string,
@@ -51,7 +53,9 @@ export async function runAs(
   })
 }
 
-/** Whether that user can enter the folder; only the system knows, with its groups, lists and parent folders. */
+/**
+ * Whether that user can enter the folder. Only the system can tell, with its groups, access lists and parent folders.
+ */
 export async function canEnter(user: ServerUser | undefined, folder: string): Promise<boolean> {
   return (await runAs(user, '/bin/sh', ['-c', 'test -x "$1"', 'sh', folder])).ok
 }

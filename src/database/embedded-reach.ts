@@ -6,8 +6,8 @@ import { readPassword } from './embedded-password.ts'
 import { findPostmaster } from './embedded-predecessor.ts'
 
 /**
- * The embedded PostgreSQL for a command beside the service: the one that a running service has, and else one of the
- * command's own, for as long as that lasts.
+ * The embedded PostgreSQL for a command beside the service: that of the running service if there is one, else one of
+ * its own for as long as the command runs.
  */
 export async function reachEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   return (await findRunning(resolve(options.dataDir))) ?? startEmbeddedPostgres(options)
@@ -19,7 +19,7 @@ async function findRunning(dataDir: string): Promise<EmbeddedPostgres | undefine
   if (running === undefined) return undefined
   const { port } = running
   const password = await readPassword(dataDir)
-  // Whatever else it may be doing, starting one of our own finds out.
+  // Whatever else it may be doing, starting one of our own will find out.
   if (!(await isOwned({ port, password }).catch(() => false))) return undefined
   return { url: `postgres://${superuser}:${password}@127.0.0.1:${port}/thingspace`, stop: async () => undefined }
 }

@@ -15,8 +15,8 @@ export interface Server {
 }
 
 /**
- * Stands between us and PostgreSQL. Its standard input is a pipe of which we hold the other end: a line names a signal
- * to pass on, and the end of the pipe, which comes with our end however we die, means a fast shutdown.
+ * Stands between us and PostgreSQL. Its standard input is a pipe whose other end we hold: a line names a signal to pass
+ * on, and the end of the pipe, which comes when we end in whatever way, means a fast shutdown.
  */
 const guard = `
 trap '' INT TERM HUP
@@ -36,12 +36,12 @@ const settings = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
   max_connections: '100',
-  // an acknowledged callback must outlive a power cut
+  // An acknowledged callback must survive a power cut.
   fsync: 'on',
   synchronous_commit: 'on',
   full_page_writes: 'on',
-  // Statements, parameters and details carry what customers sent and what must stay secret; the service logs its own
-  // failures. At the level log even the bare messages of failed statements stay out.
+  // Statements, parameters and details contain what customers sent and what must stay secret; the service logs its own
+  // failures. At the level `log`, even the bare messages of failed statements are left out.
   log_min_messages: 'log',
   log_min_error_statement: 'panic',
   log_error_verbosity: 'terse',
@@ -78,7 +78,7 @@ export async function startServer(
       throw error
     }
     const lines = await lastLines(logFile)
-    // somebody has taken the port between our look and its bind
+    // Somebody has taken the port between our look and its bind.
     const taken = /could not bind|could not create any TCP/.test(lines)
     if (!taken || attempt === 5) throw new Error(`Its server ended before it was ready. Its log says:\n${lines}\n`)
   }
@@ -91,11 +91,11 @@ async function spawnGuarded(command: string[], logFile: string, user: ServerUser
     await log.chmod(0o600)
     const child = spawn('/bin/sh', ['-c', guard, 'guard', ...command], {
       ...childOptions(user),
-      // a session of its own: Ctrl-C is for the service, which still needs its database while it drains
+      // A session of its own: Ctrl-C is meant for the service, which still needs its database while it shuts down.
       detached: true,
       stdio: ['pipe', log.fd, log.fd],
     })
-    // the pipe breaks when the guard has ended
+    // The pipe breaks when the guard has ended.
     child.stdin?.on('error', () => {})
     await new Promise((resolve, reject) => {
       child.once('spawn', resolve)
@@ -117,7 +117,7 @@ async function isReady(server: Server, child: ChildProcess, password: string): P
       return true
     } catch (error) {
       const code = (error as { code?: string }).code ?? ''
-      // 28...: the password or the user is wrong, unless a stranger has our port and ours is about to end
+      // 28...: the password or the user is wrong, unless a stranger has our port and our server is about to end.
       const refused =
         code.startsWith('28') && !(await Promise.race([server.ended.then(() => true), sleep(1_000, false)]))
       if (refused) throw new Error('Its cluster does not take the password in postgres-password. Put that file back.')
@@ -127,7 +127,7 @@ async function isReady(server: Server, child: ChildProcess, password: string): P
   }
 }
 
-/** A fast shutdown, and when that takes too long an immediate one, from which the next start recovers. */
+/** A fast shutdown, and when that takes too long an immediate one, after which the next start recovers. */
 async function stop(child: ChildProcess, ended: Promise<void>): Promise<void> {
   for (const signal of ['INT', 'QUIT']) {
     if (hasEnded(child)) return

@@ -4,16 +4,18 @@ import { join } from 'node:path'
 
 const name = 'thingspace-callback-receiver'
 
-/** Where root keeps what the server's user must reach when the checkout or the data directory is closed to it. */
+/** Where root keeps what the server's user must reach when it can't enter the checkout or the data directory. */
 export async function openStore(): Promise<string> {
   const folder = join('/var/lib', name)
   await mkdir(folder, { recursive: true, mode: 0o711 })
-  // the umask may have closed it
+  // The umask may have restricted it.
   await chmod(folder, 0o711)
   return folder
 }
 
-/** For what can be lost and made again. The name in the temporary folder can be guessed, so it must be provably ours. */
+/**
+ * For what can be lost and made again. The name in the temporary folder can be guessed, so it must be provably ours.
+ */
 export async function openStoreOrTemporary(): Promise<string> {
   try {
     return await openStore()

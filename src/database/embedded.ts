@@ -10,16 +10,16 @@ import { findServerUser } from './embedded-process.ts'
 import { type Server, startServer } from './embedded-server.ts'
 
 export interface EmbeddedPostgres {
-  /** `postgres://...@127.0.0.1:<port>/thingspace`, with the password; the port is another at every start. */
+  /** `postgres://...@127.0.0.1:<port>/thingspace`, with the password; the port differs from start to start. */
   url: string
-  /** A fast shutdown; returns when the server has ended. Safe to call twice. */
+  /** A fast shutdown; resolves when the server has ended. Safe to call twice. */
   stop(): Promise<void>
 }
 
 export interface EmbeddedPostgresOptions {
   /** The cluster, its password and its log are kept here. Made when missing. */
   dataDir: string
-  /** Settings of PostgreSQL that go before ours. */
+  /** Settings of PostgreSQL that override ours. */
   settings?: Record<string, string>
   log?: (line: string) => void
 }
@@ -27,9 +27,9 @@ export interface EmbeddedPostgresOptions {
 const database = 'thingspace'
 
 /**
- * A PostgreSQL 18 of the service's own, for trying it out and for tests, from programs in the development dependencies.
- * Keeps what was committed from start to start. Ends with this process, however that ends. One service at a time can
- * have a data directory: the second is refused. Every error says what to do.
+ * A PostgreSQL 18 of the service's own, for trying it out and for tests; its programs come with the development
+ * dependencies. Committed data survives from start to start. It ends with this process, in whatever way that ends. Only
+ * one service at a time can use a data directory: a second one is refused. Every error says what to do.
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const dataDir = resolve(options.dataDir)
@@ -49,7 +49,7 @@ async function start(
   settings: Record<string, string> | undefined,
   log: (line: string) => void,
 ): Promise<EmbeddedPostgres> {
-  // the account that root runs the server as must be able to pass through, but not to read
+  // The account that root runs the server as must be able to pass through, but not to read.
   await mkdir(dataDir, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 })
   const existing = await findCluster(dataDir)
   const user = await findServerUser(existing ?? '')
@@ -62,7 +62,7 @@ async function start(
     return startServer(binaries.postgres, cluster, join(dataDir, 'postgres.log'), password, user, settings)
   }
   const server = await startOnce().catch(async error => {
-    // another start on the same data directory was faster: the second look says whose it is
+    // Another start on the same data directory was faster: a second look tells whose it is.
     if (!String(error).includes('postmaster.pid') && !(await findPostmaster(cluster))) throw error
     await sleep(500)
     return startOnce()
@@ -88,7 +88,7 @@ async function start(
   const stop = async (held: Ownership, running: Server) => {
     await held.release()
     await running.stop()
-    // the guard can have been killed alone
+    // The guard may have been killed alone.
     if (await findPostmaster(cluster)) await stopPostmaster(cluster, binaries, user)
   }
   return {
@@ -101,7 +101,7 @@ async function createDatabase(address: Address): Promise<void> {
   const client = await connect(address, 'postgres')
   try {
     const { rowCount } = await client.query('select from pg_database where datname = $1', [database])
-    // only the owner of the server comes here, so nobody else creates it in between
+    // Only the owner of the server gets here, so nobody else creates it in between.
     if (!rowCount) await client.query(`create database ${database}`)
   } finally {
     await client.end()

@@ -6,8 +6,8 @@ const schemas = ['public', 'jobs']
 const rows = sql`select, insert, update, delete`
 
 /**
- * Lets a role use the service's tables, and what later migrations of this owner add, but change no definition: what the
- * service itself needs when it does not migrate.
+ * Lets a role use the service's tables, including those that later migrations by this owner add, but change no
+ * definition: what the service itself needs when it does not migrate.
  */
 export async function grantTo(db: Kysely<Tables>, role: string): Promise<void> {
   const who = sql.id(role)
@@ -26,7 +26,8 @@ export async function grantTo(db: Kysely<Tables>, role: string): Promise<void> {
   }
   const reader = await findReader(db)
   if (reader === null) return
-  // To take it, not to inherit: who inherits is kept to accounts in all that it does. Before PostgreSQL 16 these go together.
+  // Allowed to take it (SET ROLE), not to inherit it: whoever inherits it is restricted to accounts in everything it
+  // does. Before PostgreSQL 16 the two go together.
   const { rows: servers } = await sql<{ tells: boolean }>`
     select current_setting('server_version_num')::int >= 160000 as tells`.execute(db)
   if (servers[0]?.tells) await sql`grant ${sql.id(reader)} to ${who} with inherit false, set true`.execute(db)

@@ -2,9 +2,9 @@ import type pg from 'pg'
 import type { Hosts } from './hosts.ts'
 import { MortalClient } from './mortal-client.ts'
 
-/** A client of the host that is the right one when it is made, which tells when that was the wrong one. */
+/** A client of whichever host is current when it is made; it reports when that was the wrong one. */
 export interface HostClient extends MortalClient {
-  /** Rejects, as a server does that is read-only, unless the server of this connection takes writes. */
+  /** Rejects, just like a read-only server would, unless the server of this connection takes writes. */
   checkWritable(): Promise<void>
 }
 

@@ -1,19 +1,19 @@
-/** Where the database may be: several servers of which one, at a time, takes writes. */
+/** Where the database may be: several servers, of which one at a time takes writes. */
 export interface Hosts {
   /** The one to connect to now. */
   current(): string
-  /** It can't be reached or takes no writes: the next connection goes to the next one. */
+  /** This one can't be reached or takes no writes: the next connection goes to the next one. */
   leave(url: string): void
-  /** Told of each move: connections to the one that was left may still answer, but not the truth. */
+  /** Called at each move: connections to the abandoned server may still answer, but not with the truth. */
   whenLeft(told: () => void): void
-  /** Whether a connection must be asked if its server takes writes. */
+  /** Whether each connection must be asked if its server takes writes. */
   mustWrite: boolean
 }
 
 /**
- * `postgres://user:password@one:5432,two:5432/name`: the driver knows one host only. As with libpq,
- * `target_session_attrs=any` takes whichever can be reached; else it must take writes. All connections of this process
- * share what one of them found out.
+ * `postgres://user:password@one:5432,two:5432/name`, since the driver only understands one host. As with libpq,
+ * `target_session_attrs=any` takes whichever can be reached; otherwise the server must take writes. What one connection
+ * of this process finds out holds for all of them.
  */
 export function hostsOf(url: string): Hosts {
   const found = known.get(url) ?? makeHosts(url)
@@ -31,7 +31,7 @@ function makeHosts(url: string): Hosts {
   return {
     current,
     leave(left) {
-      // Many connections fail at once: the first one that tells moves all.
+      // Many connections fail at once: the first report moves all of them.
       if (left !== current() || urls.length === 1) return
       at += 1
       for (const told of listening) told()

@@ -6,9 +6,9 @@ import type { Tables } from './tables.ts'
 /** The pool of the background work, for the job library and for the jobs themselves. */
 export interface JobStore {
   db: Database
-  /** Runs SQL of the job library. A statement that failed costs its connection, so no broken one is used again. */
+  /** Runs SQL for the job library. A statement that fails costs its connection, so no broken one is used again. */
   executeSql(text: string, values?: unknown[]): Promise<{ rows: Row[] }>
-  /** Called when a statement goes through after one that did not. */
+  /** Called when a statement succeeds after one that failed. */
   onRecovery(recovered: () => void): void
 }
 
@@ -40,10 +40,10 @@ export function openJobStore(options: DatabaseOptions): JobStore {
   }
 }
 
-/** What the library asks all the time is quick, so that its silence soon tells of a link that went dead. */
+/** The library's frequent queries are quick, so a silent link is soon recognised as dead. */
 const quickMs = 1_500
 
-/** On a client of our own: what the pool does by itself calls back, and takes our clients for plain ones. */
+/** On a client of our own: the pool's own query() calls back, and takes our clients for plain ones. */
 async function query(pool: Pool, text: string, values?: unknown[]): Promise<{ rows: Row[] }> {
   const client = await pool.connect()
   try {

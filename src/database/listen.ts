@@ -5,13 +5,13 @@ import { hostsOf } from './hosts.ts'
 import { endsDeadSessions } from './pool.ts'
 
 const againAfterMs = 1_000
-/** Who only listens does not notice that nothing can come any more. */
+/** A connection that only listens does not notice that nothing can arrive any more. */
 const askEveryMs = 2_000
 const askWithinMs = 1_500
 
 /**
- * Calls back at every NOTIFY on a channel, over a connection of its own that is made anew whenever it is lost; a
- * connection made anew calls back too, since something may have been missed. Returns what ends it.
+ * Calls back at every NOTIFY on a channel, over a connection of its own that is replaced whenever it is lost; a
+ * replacement calls back too, since something may have been missed. Returns a function that ends it.
  */
 export async function listenTo(
   databaseUrl: string,
@@ -54,7 +54,7 @@ export async function listenTo(
   }
 
   await connect()
-  // One that fails costs the client, and so makes it connect anew.
+  // A failed query costs the client, so it connects again.
   const asking = setInterval(() => client?.query('select').catch(() => undefined), askEveryMs)
   return async () => {
     ended = true

@@ -28,10 +28,10 @@ function migrator<Tables>(db: Kysely<Tables>): Migrator {
 
 /**
  * Brings the schema up to date and returns the names of the steps that ran. Several processes may start at once: the
- * migrator takes a lock in the database, so one works and the others find nothing left to do.
+ * migrator takes a lock in the database, so one of them works and the others find nothing left to do.
  */
 export async function migrate<Tables>(db: Kysely<Tables>): Promise<string[]> {
-  // The migrator would read much of the catalogue to find that out, at every start.
+  // The migrator would read much of the catalogue to find this out, at every start.
   const [ours, done] = await Promise.all([stepNames(), stepsDone(db)])
   if (ours.join() === done.join()) return []
   const { error, results } = await migrator(db).migrateToLatest()
@@ -42,19 +42,22 @@ export async function migrate<Tables>(db: Kysely<Tables>): Promise<string[]> {
   return (results ?? []).map(result => result.migrationName)
 }
 
-/** The server's, where they name parts of the schema and no values: a wrong statement, a table in the way, a missing right. */
+/**
+ * The server's own words, when they name parts of the schema and no values: a wrong statement, a table in the way, a
+ * missing privilege.
+ */
 function wordsOf(error: unknown): string {
   const code = sqlState(error)
   return code === null ? '' : ` (${code}${code.startsWith('42') ? `: ${(error as Error).message}` : ''})`
 }
 
-/** Names of steps that this code has and the database has not. */
+/** Names of the steps that this code has and the database has not run. */
 export async function pendingMigrations<Tables>(db: Kysely<Tables>): Promise<string[]> {
   const done = new Set(await stepsDone(db))
   return (await stepNames()).filter(name => !done.has(name))
 }
 
-/** As the migrator notes them, in order; none in a database that it has never seen. */
+/** As the migrator recorded them, in order; none in a database that it has never seen. */
 async function stepsDone<Tables>(db: Kysely<Tables>): Promise<string[]> {
   try {
     const { rows } = await sql<{ name: string }>`select name from kysely_migration`.execute(db)

@@ -8,16 +8,16 @@ type Query = pg.Client['query']
 type QueryArguments = Parameters<Query>
 
 /**
- * A client that dies with an error after which its connection is good for nothing: a time-out of the link, a server
- * that became read-only, that shuts down, that has no resources left, a plan that no longer fits. Otherwise the
- * connection is given back as healthy, and every later query on it fails too (node-postgres #3399).
+ * A client that ends after an error that leaves its connection useless: a time-out of the link, a server that became
+ * read-only, shuts down or has no resources left, a plan that no longer fits. Otherwise the connection would be given
+ * back as healthy, and every later query on it would fail too (node-postgres #3399).
  *
- * Its rollback never fails: a connection that ends takes its transaction with it, and a rollback that failed would
- * hide the error which it was for.
+ * Its rollback never fails: a connection that ends takes its transaction with it, and a failing rollback would hide the
+ * error that caused it.
  */
 export class MortalClient extends pg.Client {
   #onSilence = () => {}
-  /** Why the server ends it, when it said so. */
+  /** Why the server ended it, when it said so. */
   #end: string | null = null
   #corked = false
 
@@ -42,7 +42,7 @@ export class MortalClient extends pg.Client {
     })
   }) as Query
 
-  /** All or none of the answers: statements of a transaction, which one that fails brings to its end. */
+  /** All of the answers or none: statements of one transaction, which the first failure ends. */
   batch(statements: readonly BatchedStatement[]): Promise<BatchedAnswer[]> {
     return new Promise((resolve, reject) => {
       const told = (error: Error | null, answers: BatchedAnswer[]) => {
@@ -60,7 +60,7 @@ export class MortalClient extends pg.Client {
     if (isLinkSilent(error)) this.#onSilence()
   }
 
-  /** Told when a query was never answered: what else goes over the same link is likely to be dead too. */
+  /** Called when a query was never answered: whatever else uses the same link is likely to be dead too. */
   whenSilent(told: () => void): void {
     this.#onSilence = told
   }
@@ -70,7 +70,7 @@ export class MortalClient extends pg.Client {
     this.#stream().destroy()
   }
 
-  /** Statements that are sent in one go leave in one write. */
+  /** Statements that are sent together leave in one write. */
   #cork(): void {
     if (this.#corked) return
     const stream = this.#stream()
@@ -87,7 +87,7 @@ export class MortalClient extends pg.Client {
   }
 
   #die(): void {
-    // Marked as ending at once, so that the pool does not hand it to the next one who waits.
+    // Marked as ending at once, so that the pool does not hand it to the next caller.
     void this.end().catch(() => undefined)
     this.cut()
   }

@@ -1,8 +1,8 @@
 import { driverProblem } from './refusal.ts'
 
 /**
- * Does the work of each. One that fails, as when somebody holds its row, keeps none of the others from theirs; its error
- * is thrown in the end, or at once when there is no reaching the database.
+ * Does the work for each item. One that fails, for instance because its row is locked, does not keep the others from
+ * theirs; its error is thrown at the end, or at once when the database can't be reached.
  */
 export async function oneByOne<T>(
   items: readonly T[],

@@ -12,7 +12,7 @@ export interface OpenStoreOptions {
 
 /**
  * Waits until the database can be reached and its schema is current; migrates it unless told not to. Throws only for
- * what waiting can't mend.
+ * what waiting can't fix.
  */
 export async function openStore(url: string, options: OpenStoreOptions): Promise<void> {
   const { log, isClosing } = options
@@ -31,7 +31,7 @@ export async function openStore(url: string, options: OpenStoreOptions): Promise
   }
 }
 
-/** A step over a large table takes its time, and another replica may be at it. */
+/** A step over a large table takes its time, and another replica may be working on it. */
 const patient = { connections: 2, statementTimeoutMs: 3_600_000, lockTimeoutMs: 60_000, connectionTimeoutMs: 3_000 }
 
 async function migrateOrLook(db: Database, options: OpenStoreOptions): Promise<string[]> {
@@ -42,7 +42,7 @@ async function migrateOrLook(db: Database, options: OpenStoreOptions): Promise<s
   return []
 }
 
-/** Does what needs the database as soon as that can be reached. Throws for what waiting can't mend, and when closing. */
+/** Does what needs the database, as soon as it can be reached. Throws for what waiting can't fix, and when closing. */
 export async function onceReached<T>(
   work: () => Promise<T>,
   { log, isClosing }: Pick<OpenStoreOptions, 'log' | 'isClosing'>,
@@ -63,8 +63,8 @@ function pause(): Promise<void> {
 }
 
 /**
- * That the server is away or has something else to do, or what the link or the system said. All else is a fault of ours,
- * or of what is in the database: a wrong statement, a table in the way, a right that is missing.
+ * The server is away or busy, or the link or the system failed. Anything else is a fault of ours or of what is in the
+ * database: a wrong statement, a table in the way, a missing privilege.
  */
 function isPassing(error: unknown): boolean {
   const root = error instanceof Error && error.cause !== undefined ? error.cause : error

@@ -17,7 +17,7 @@ import type { BatchedAnswer, BatchedStatement, Value } from './statement-batch.t
 import type { Tables } from './tables.ts'
 import { together } from './together.ts'
 
-/** What the last statements of a transaction will come to: they are on their way, and not waited for. */
+/** What the last statements of a transaction will come to: they have been sent, and are not waited for. */
 export interface Written<T> {
   written: Promise<T>
 }
@@ -25,8 +25,8 @@ export interface Written<T> {
 export interface PipelinedDatabase {
   /**
    * One transaction, in as few round trips as its work has steps: a statement is sent without waiting for those before
-   * it, and the commit goes out behind the last ones. Resolves once that is committed; else nothing of it took effect,
-   * unless the link broke on the commit.
+   * it, and the commit goes out right behind the last ones. Resolves once that is committed; otherwise nothing of it
+   * took effect, unless the link broke during the commit.
    */
   transaction<T>(work: (db: Kysely<Tables>) => Promise<Written<T>>): Promise<T>
   destroy(): Promise<void>
@@ -61,7 +61,7 @@ async function runTransaction<T>(pool: pg.Pool, work: (db: Kysely<Tables>) => Pr
   }
 }
 
-/** A connection that could not be made ended no work: it must not look as if the server had crashed over it. */
+/** A connection that could not be made interrupted no work: it must not look as if the server had crashed over it. */
 function notConnected(cause: unknown): never {
   throw Object.assign(new Error('no connection to the database', { cause }), { code: '08001' })
 }
@@ -72,8 +72,8 @@ const rollback = sql`rollback`
 const known = new WeakMap<pg.PoolClient, Kysely<Tables>>()
 
 /**
- * Kysely on one client, that sends each statement at once, in the order in which they are executed. That order holds
- * once its driver is initialised: what is executed first waits for that, and what comes a moment later would overtake it.
+ * Kysely on one client, which sends each statement at once, in the order of execution. That order only holds once its
+ * driver is initialised: the first statement waits for that, and one that comes a moment later would overtake it.
  */
 async function onClient(client: pg.PoolClient): Promise<Kysely<Tables>> {
   const ready = known.get(client)
@@ -98,15 +98,15 @@ function clientDriver(client: pg.PoolClient): Driver {
   let inTransaction = false
   const connection: DatabaseConnection = {
     async executeQuery<R>({ sql: text, parameters }: CompiledQuery): Promise<QueryResult<R>> {
-      // It would take effect by itself, at once: a statement that was started too late, behind its commit.
+      // A statement that was started too late, behind its commit: it would take effect by itself, at once.
       if (!inTransaction && text !== 'begin' && text !== 'rollback')
         throw new TypeError('a statement came outside of its transaction')
       inTransaction = text !== 'commit' && text !== 'rollback'
-      // A rollback goes by itself: the client makes sure that it never fails.
+      // A rollback goes alone: the client makes sure that it never fails.
       const { rows, command } = await (text === 'rollback'
         ? client.query(text)
         : execute({ text, values: parameters as Value[] }))
-      // A transaction that failed answers its commit with this, and no error.
+      // A failed transaction answers its commit with this instead of an error.
       if (text === 'commit' && command === 'ROLLBACK') throw new Error('rolled back instead of committed')
       return { rows: rows as R[] }
     },
@@ -123,7 +123,7 @@ function clientDriver(client: pg.PoolClient): Driver {
   }
 }
 
-/** What is executed in one turn goes out in one batch, in that order. */
+/** Whatever is executed in one turn of the event loop goes out in one batch, in that order. */
 function sentTogether(client: MortalClient): (statement: BatchedStatement) => Promise<BatchedAnswer> {
   let waiting: { statement: BatchedStatement; resolve(answer: BatchedAnswer): void; reject(error: unknown): void }[] =
     []

@@ -13,17 +13,17 @@ export interface DatabaseOptions {
   /** Limits in milliseconds, set on every connection: PostgreSQL has none by default, so one locked row could wedge all. */
   statementTimeoutMs: number
   lockTimeoutMs: number
-  /** How long one may wait for a connection. */
+  /** How long a caller may wait for a connection. */
   connectionTimeoutMs: number
-  /** Told of connections that die while they idle; each is dropped and replaced on demand. */
+  /** Called for connections that die while idle; each is dropped, and replaced on demand. */
   onConnectionError: (error: Error) => void
   /** Given the pool, to see how busy it is. */
   watch?: (pool: WatchedPool) => void
-  /** Each statement is planned once a connection, not for every execution. */
+  /** Each statement is planned once per connection instead of at every execution. */
   planOnce?: boolean
 }
 
-/** What can be seen of a pool: connections that are open, that idle, and requests that wait for one. */
+/** What can be observed of a pool: open connections, idle ones, and requests that wait for one. */
 export type WatchedPool = Pick<pg.Pool, 'totalCount' | 'idleCount' | 'waitingCount'>
 
 export type Database = Kysely<Tables>
@@ -34,7 +34,7 @@ export function openDatabase(options: DatabaseOptions): Database {
 
 export function openPool(options: DatabaseOptions): pg.Pool {
   const hosts = hostsOf(options.url)
-  // PostgreSQL would plan anew for each number of rows; the plan is the same for all of them, since all go by key.
+  // PostgreSQL would plan again for each number of rows, and get the same plan every time, since all go by key.
   const plansOnce = options.planOnce === true ? '-c plan_cache_mode=force_generic_plan ' : ''
   const pool = new pg.Pool({
     connectionString: hosts.current(),
@@ -45,23 +45,23 @@ export function openPool(options: DatabaseOptions): pg.Pool {
     connectionTimeoutMillis: options.connectionTimeoutMs,
     statement_timeout: options.statementTimeoutMs,
     lock_timeout: options.lockTimeoutMs,
-    // A transaction whose link went dead keeps its locks, that of the feed among them, for so long: all wait for it.
+    // A transaction whose link died keeps its locks for this long, perhaps the feed's, for which everybody waits.
     idle_in_transaction_session_timeout: 2_000,
-    // The server's own limit comes first; this one is for a link that no longer carries the server's answer.
+    // The server's own limit strikes first; this one is for a link that no longer carries the server's answer.
     query_timeout: options.statementTimeoutMs + 500,
-    // Queries of a plain connection need not wait for each other's answer. (Within a transaction Kysely sends them one
-    // after another all the same.)
+    // Queries on a plain connection need not wait for each other's answers. (Within a transaction Kysely sends them one
+    // after the other all the same.)
     pipeline: true,
-    // Every statement here finds its rows by key. Without statistics yet, or with old ones, the planner would sometimes
-    // rather read whole tables: costs must not depend on how much is stored.
-    // And a commit means a commit, whatever the database or the role says; each statement sees what was committed before
-    // it, which the locks here are for; and times come in the form that the driver reads.
+    // Every statement here finds its rows by key. With missing or old statistics, the planner would sometimes prefer to
+    // read whole tables: the cost must not depend on how much is stored.
+    // A commit means a commit, whatever the database or the role is set to; each statement sees what was committed
+    // before it, which our locks rely on; and times come in the form that the driver can read.
     options: `-c synchronous_commit=on ${readCommitted} -c datestyle=iso -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off ${plansOnce}${endsDeadSessions}`,
     Client: clientOf(hosts),
     ...(hosts.mustWrite ? ofSeveralHosts : {}),
   })
-  // pg-pool takes its own listener off a client that is checked out: a backend that dies while its transaction idles
-  // would end this process (node-postgres #2439). So every client has a listener of its own.
+  // pg-pool removes its own listener from a client that is checked out, so a backend that dies during an idle
+  // transaction would end this process (node-postgres #2439). So every client gets a listener of its own.
   pool.on('connect', client => client.on('error', options.onConnectionError))
   pool.on('error', options.onConnectionError)
   options.watch?.(pool)
@@ -70,12 +70,12 @@ export function openPool(options: DatabaseOptions): pg.Pool {
   return pool
 }
 
-/** libpq's way to write a space. */
+/** libpq's way of writing a space. */
 const readCommitted = String.raw`-c default_transaction_isolation=read\ committed`
 
 /**
- * A session whose client is gone without a word is ended by the server too, within half a minute: it would count against
- * max_connections for hours.
+ * A session whose client vanished without a word is also ended by the server, within half a minute: otherwise it would
+ * count against max_connections for hours.
  */
 export const endsDeadSessions = [
   'tcp_keepalives_idle=10',
@@ -88,13 +88,13 @@ export const endsDeadSessions = [
 
 const ofSeveralHosts = {
   onConnect: (client: pg.ClientBase) => (client as HostClient).checkWritable(),
-  // One that was in use when its host was left stays no longer than this.
+  // A connection that was in use when its host was abandoned stays no longer than this.
   maxLifetimeSeconds: 60,
 }
 
 /**
- * When the link of one client went dead, those that idle are not trusted either: each would cost one more time-out. An
- * idle client whose link is cut is dropped by the pool.
+ * When the link of one client has died, the idle ones are not trusted either: each would cost another time-out. The
+ * pool drops an idle client whose link is cut.
  */
 function endTogether(pool: pg.Pool): () => void {
   const idle = new Set<MortalClient>()

@@ -4,7 +4,9 @@ import { sqlState } from './refusal.ts'
 import type { Tables } from './tables.ts'
 import { inTransaction } from './transaction.ts'
 
-/** Rows that name their account, and rows that belong to such a row. What is not listed, a reader can't read at all. */
+/**
+ * Rows that name their account, and rows that belong to such a row. A reader can't read anything that is not listed.
+ */
 const ownCondition = sql.raw(`
   (select current_setting('thingspace.accounts', true)) = '*'
   or account_name = any ((select string_to_array(current_setting('thingspace.accounts', true), E'\\n'))::text[])`)
@@ -24,12 +26,12 @@ const visible = {
 }
 const functions = ['feed_head()', 'feed_deleted_to()']
 
-/** A number for the lock under which one process at a time makes the reader. */
+/** The lock under which one process at a time makes the reader. */
 const makingReader = 7_007
 
 /**
- * The role that askers take: it reads what the setting `thingspace.accounts` names and nothing else. null where there
- * is none that we may become: then only the conditions of each query keep accounts apart.
+ * The role in which questions are answered: it sees only the accounts that the setting `thingspace.accounts` names.
+ * null when there is no such role that we may take: then only the conditions of each query keep accounts apart.
  */
 export async function findReader(db: Kysely<Tables>): Promise<string | null> {
   const { rows } = await sql<{ reader: string }>`
@@ -44,7 +46,7 @@ export async function findReader(db: Kysely<Tables>): Promise<string | null> {
 
 /**
  * Makes that role where it is missing, for the user that owns the tables. The user needs CREATEROLE once; without it,
- * and where the tables are not its own, nothing is made.
+ * or when it does not own the tables, nothing is made.
  */
 export async function makeReader(db: Database): Promise<void> {
   try {
@@ -66,7 +68,8 @@ async function make(db: Kysely<Tables>): Promise<void> {
     from (select left('reader_of_' || current_user, 63) as reader) named`.execute(db)
   const [{ reader: name = '', member = false } = {}] = rows
   const reader = sql.id(name)
-  // Tried without looking first: the role is of the whole server, and a service of another database may just make it.
+  // Tried without looking first: roles belong to the whole server, and a service on another database may be making it
+  // now.
   await sql`do $$ begin
     create role ${reader} nologin;
   exception

@@ -2,7 +2,7 @@ import { type Kysely, sql } from 'kysely'
 import { pendingMigrations } from './migrate.ts'
 import type { Tables } from './tables.ts'
 
-/** Settings without which a commit may be lost. `remote_apply` and the like are stronger than `on`. */
+/** Settings that a durable commit needs. `remote_apply` and the like are stronger than `on`. */
 const durable: { [setting: string]: string[] } = {
   synchronous_commit: ['on', 'remote_apply', 'remote_write'],
   fsync: ['on'],
@@ -10,7 +10,7 @@ const durable: { [setting: string]: string[] } = {
   transaction_read_only: ['off'],
 }
 
-/** Why callbacks can't be stored durably now; empty when they can. */
+/** Why callbacks can't be stored durably at the moment; empty when they can. */
 export async function databaseProblems(db: Kysely<Tables>): Promise<string[]> {
   try {
     const { rows } = await sql<{ name: string; value: string }>`
@@ -22,7 +22,7 @@ export async function databaseProblems(db: Kysely<Tables>): Promise<string[]> {
       ...(pending.length > 0 ? ['the schema is not current: run npm run migrate'] : []),
     ]
   } catch {
-    // Whatever went wrong, the answer is the same, and the error may quote the address or the user.
+    // Whatever went wrong, the answer is the same; the error itself may quote the address or the user.
     return ["the database can't be reached"]
   }
 }

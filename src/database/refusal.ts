@@ -1,21 +1,23 @@
 import { AssertionError } from 'node:assert'
 
-/** Thrown inside a transaction that met another one's work: nothing is wrong, it starts over and sees that work. */
+/**
+ * Thrown inside a transaction that ran into another one's work: nothing is wrong, it starts over and sees that work.
+ */
 export class StartOver extends Error {
   override name = 'StartOver'
 }
 
-/** What a failed transaction means for the one who asked for it. */
+/** What a failed transaction means for its caller. */
 export type Refusal =
-  /** Nothing wrong with the work: another try may go through at once. */
+  /** Nothing is wrong with the work: another try may succeed at once. */
   | 'try-again'
-  /** The server or the link to it is not well: another try needs another connection. */
+  /** The server or the link to it is in trouble: another try needs another connection. */
   | 'unavailable'
-  /** The server met a fault of its own. Another try needs another connection; or it is this content that provokes it. */
+  /** The server hit an internal fault. Another try needs another connection; or it is this content that provokes it. */
   | 'unwell'
-  /** A lock or a statement took too long: one of the rows is held by somebody. */
+  /** A lock or a statement took too long: somebody holds one of the rows. */
   | 'held'
-  /** The database will not take this content, however often it is tried. */
+  /** The database will never take this content, however often it is tried. */
   | 'refused'
 
 const ourFaults = [TypeError, RangeError, ReferenceError, SyntaxError, AssertionError]
@@ -24,12 +26,12 @@ const tryAgain = new Set(['40001', '40P01', uniqueViolation])
 const held = new Set(['55P03', '57014'])
 /** An internal error, damaged data, a file that can't be read. */
 const unwell = /^(XX|58)/
-/** Data exception, broken constraint, limit of a program, an exception raised by a trigger: what the content causes. */
+/** Data exception, violated constraint, program limit, an exception raised by a trigger: what the content causes. */
 const refused = /^(21|22|23|54|P0)/
 
 /**
- * Sorts an error by its SQLSTATE. One without came from the link, for the server never answered; unless it is a fault
- * of our own code, which the same content would meet again.
+ * Sorts an error by its SQLSTATE. One without a SQLSTATE comes from the link, since the server never answered, unless
+ * it is a fault in our own code, which the same content would hit again.
  */
 export function refusalOf(error: unknown): Refusal {
   if (error instanceof StartOver) return 'try-again'
@@ -44,14 +46,14 @@ export function refusalOf(error: unknown): Refusal {
 
 export function sqlState(error: unknown): string | null {
   if (typeof error !== 'object' || error === null || !('code' in error)) return null
-  // Every SQLSTATE has a digit; EPIPE and its like have none.
+  // Every SQLSTATE contains a digit; EPIPE and the like do not.
   return typeof error.code === 'string' && /^(?=.*\d)[0-9A-Z]{5}$/.test(error.code) ? error.code : null
 }
 
-/** Connection, authorization, no such database, resources, not in the state needed, operator intervention, system. */
+/** Connection, authorization, no such database, resources, not in the required state, operator intervention, system. */
 const away = /^(08|25|28|3D|53|55|57|58|XX)/
 
-/** True when an error tells that the database is away or overloaded, and not that the request is at fault. */
+/** True when an error means that the database is away or overloaded, and not that the request is at fault. */
 export function isDatabaseAway(error: unknown): boolean {
   const code = sqlState(error)
   if (code !== null) return away.test(code) || tryAgain.has(code) || held.has(code) || isStalePlan(error)
@@ -59,9 +61,9 @@ export function isDatabaseAway(error: unknown): boolean {
 }
 
 /**
- * After these a connection is good for nothing, though it may look alive: the server became read-only (a demoted
- * primary), shuts down or starts, has no connections left, fails at its files, met a fault of its own; or nothing comes
- * any more. One whose disk is full (53100) says so, takes the transaction back, and its connections stay good.
+ * After these a connection is useless, though it may look alive: the server became read-only (a demoted primary), is
+ * shutting down or starting, has no connections left, can't use its files or hit an internal fault, or nothing arrives
+ * any more. A full disk (53100) is not among them: the server says so, rolls back, and its connections stay good.
  */
 const deadly = /^(08|25006|57P0[123]|53300|58030|XX000)/
 
@@ -70,12 +72,12 @@ export function costsConnection(error: unknown): boolean {
   return code === null ? isLinkSilent(error) : deadly.test(code)
 }
 
-/** The driver's words for a query whose answer did not come. */
+/** The driver's messages for a query whose answer never came. */
 export function isLinkSilent(error: unknown): boolean {
   return error instanceof Error && error.message === 'Query read timeout'
 }
 
-/** True when the connection ended in the middle of the work and the server said nothing of why: as when it crashes. */
+/** True when the connection ended in the middle of the work without a word from the server, as when it crashes. */
 export function isCutOff(error: unknown): boolean {
   const problem = sqlState(error) === null ? driverProblem(error) : null
   return problem !== null && cutOff.has(problem)
@@ -84,20 +86,20 @@ export function isCutOff(error: unknown): boolean {
 const cutOff = new Set(['Connection terminated', 'ECONNRESET', 'EPIPE'])
 
 /**
- * What the server tells before it ends a connection that is not at fault: it stops at once, or the process of another
- * connection has crashed.
+ * What the server says before it ends a connection that is not at fault: it is shutting down at once, or the process of
+ * another connection has crashed.
  */
 export const endedByServer = new Set(['57P01', '57P02'])
 
 /**
- * True when a statement that was planned before brings other columns now, since a newer version has changed a table. The
- * driver would use the old plan for as long as the connection lives.
+ * True when a prepared statement now returns other columns, because a newer version has changed a table. The driver
+ * would use the old plan for as long as the connection lives.
  */
 export function isStalePlan(error: unknown): boolean {
   return sqlState(error) === '0A000' && (error as { routine?: unknown }).routine === 'RevalidateCachedQuery'
 }
 
-/** Problems of the link that the driver tells by a constant message or by the operating system's code. */
+/** Problems of the link that the driver reports with a constant message, or the operating system with a code. */
 export function driverProblem(error: unknown): string | null {
   if (!(error instanceof Error)) return null
   const { code } = error as { code?: unknown }

@@ -4,13 +4,13 @@ import { type Database, type DatabaseOptions, openPool } from './pool.ts'
 import type { Tables } from './tables.ts'
 import { together } from './together.ts'
 
-/** The database as those see it who may see these accounts: `findProfile(seenBy(accounts), ...)`. */
+/** The database as seen by somebody with access to these accounts: `findProfile(seenBy(accounts), ...)`. */
 export type SeenBy = (accounts: '*' | readonly string[]) => Database
 
-/** Connections for those who ask. Every statement on them is kept to the asker's accounts by PostgreSQL itself. */
+/** Connections for answering questions. PostgreSQL itself restricts every statement on them to the asker's accounts. */
 export interface Reading {
   seenBy: SeenBy
-  /** Called once the role of those who ask is known, or (null) that there is none. Until then nothing can be asked. */
+  /** Called once the readers' role is known, or with null when there is none. Until then nothing can be asked. */
   readAs(reader: string | null): void
   destroy(): Promise<void>
 }
@@ -18,7 +18,7 @@ export interface Reading {
 export function openReading(options: DatabaseOptions): Reading {
   const pool = openPool({ ...options, planOnce: true })
   const views = new Map<string, Database>()
-  /** What each connection is set to. One whose setting is in doubt is not in here. */
+  /** What each connection is set to. A connection whose setting is in doubt is not in here. */
   const settings = new WeakMap<PoolClient, string>()
   let reader: string | null | undefined
 
@@ -27,7 +27,7 @@ export function openReading(options: DatabaseOptions): Reading {
     const client = await pool.connect()
     if (reader === null || settings.get(client) === accounts) return client as unknown as PostgresPoolClient
     settings.delete(client)
-    // The caller's statement follows at once, in the same round trip; its answer counts only when this one went through.
+    // The caller's statement follows at once, in the same round trip; its answer only counts if this one succeeded.
     const set = client.query(enter, [reader, accounts]).then(() => {
       settings.set(client, accounts)
     })
@@ -57,14 +57,14 @@ export function openReading(options: DatabaseOptions): Reading {
   }
 }
 
-/** For the session: as long as its connections serve the same accounts, nothing is sent beside the query itself. */
+/** For the session: while its connections serve the same accounts, nothing is sent besides the query itself. */
 const enter = "select set_config('role', $1, false), set_config('thingspace.accounts', $2, false)"
 
 function viewOf(pool: Pool, connect: () => Promise<PostgresPoolClient>) {
   return { connect, options: pool.options, end: async () => undefined }
 }
 
-/** As the server itself says that it can't be asked yet. */
+/** The way the server itself says that it can't be asked yet. */
 function notOpen(): Error {
   return Object.assign(new Error('the database was not opened yet'), { code: '57P03' })
 }

@@ -1,8 +1,11 @@
 import DataLoader from 'dataloader'
 
-/** As many as may share a query: each of them waits for all. */
+/** How many may share a query: each of them waits for all of them. */
 const atOnce = 200
-/** One follows the other, and grows meanwhile: side by side they would be smaller, and dearer. Unless one takes too long. */
+/**
+ * One query follows the other, and collects more callers meanwhile: side by side they would be smaller, and cost more
+ * in total. Unless one takes too long.
+ */
 const tooLongMs = 25
 
 interface Sharing<Answer> {
@@ -12,9 +15,8 @@ interface Sharing<Answer> {
 }
 
 /**
- * Those who ask for something in the same turn of the event loop, or while others are still being answered, share a
- * round trip: a flood of polls is a few queries. Only those with the same key share one. `load` answers each id, in
- * their order.
+ * Callers who ask in the same turn of the event loop, or while others are being answered, share a round trip: a flood
+ * of polls becomes a few queries. Only calls with the same key share one. `load` answers each id, in their order.
  */
 export function shareRoundTrips<Answer>(
   load: (key: string, ids: readonly string[]) => Promise<Answer[]>,
@@ -36,7 +38,7 @@ export function shareRoundTrips<Answer>(
     }
 
     function options() {
-      // Requests come on connections of their own: those that were read in this turn are all known at its end.
+      // Requests come on connections of their own: by the end of this turn, all those that were read in it are known.
       return { cache: false, maxBatchSize: atOnce, batchScheduleFn: (send: () => void) => setImmediate(inTurn, send) }
     }
 

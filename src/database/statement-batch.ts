@@ -6,11 +6,11 @@ export interface BatchedStatement {
   values: readonly Value[]
 }
 
-/** Lists of rows are written as text by whoever has them; nothing else is needed here. */
+/** Lists of rows are turned into text by the caller; nothing else is needed here. */
 export type Value = string | number | boolean | null
 
 export interface BatchedAnswer {
-  /** What the server did, in its words: a failed transaction's COMMIT is a `ROLLBACK`. */
+  /** What the server did, in its words: the COMMIT of a failed transaction is a `ROLLBACK`. */
   command: string
   rows: Row[]
 }
@@ -18,27 +18,28 @@ export interface BatchedAnswer {
 type Row = Record<string, unknown>
 
 /**
- * Statements that are sent together and answered together, with one Sync behind the last one. node-postgres has one
- * behind each, and at each the server writes to its socket and wakes this process. After one that fails the server
- * passes over the others. What columns a statement brings is told once a connection, not for every execution.
+ * Statements that are sent together and answered together, with a single Sync behind the last one. node-postgres puts
+ * one behind each, and at each one the server writes to its socket and wakes this process. After a failed statement the
+ * server skips the others. The columns that a statement returns are described once per connection, not at every
+ * execution.
  */
 export class StatementBatch extends pg.Query {
   readonly #statements: readonly BatchedStatement[]
   readonly #answers: BatchedAnswer[] = []
   #prepared: Prepared = new Map()
-  /** The columns of each statement as they were known when it was sent: what fails before it may make them forgotten. */
+  /** The columns of each statement, as known when it was sent: an earlier failure may make us forget them. */
   readonly #known: (Column[] | undefined)[] = []
   #columns: Column[] | null = null
   #rows: Row[] = []
   #unreadable: Error | null = null
-  /** node-postgres puts one of its own around it, to end its time-out. */
+  /** node-postgres wraps this in a function of its own, to end its time-out. */
   callback: (error: Error | null, answers: BatchedAnswer[]) => void
 
   constructor(
     statements: readonly BatchedStatement[],
     callback: (error: Error | null, answers: BatchedAnswer[]) => void,
   ) {
-    // Read by whoever traces: it is sent below, statement by statement.
+    // Read by tracing; what is actually sent follows below, statement by statement.
     super({ text: statements.map(({ text }) => text).join(';\n') })
     this.#statements = statements
     this.callback = callback
@@ -59,7 +60,7 @@ export class StatementBatch extends pg.Query {
     const isPrepared = this.#prepared.has(text)
     this.#known.push(this.#prepared.get(text))
     if (!isPrepared) {
-      // It may be there all the same, from a batch that failed.
+      // It may exist anyway, from a batch that failed.
       if (name !== '') wire.close({ type: 'S', name })
       wire.parse({ name, text })
     }
@@ -68,7 +69,7 @@ export class StatementBatch extends pg.Query {
     wire.execute()
   }
 
-  // What follows is called by node-postgres, in the order in which the server's answers come.
+  // node-postgres calls what follows, in the order in which the server's answers arrive.
 
   handleRowDescription({ fields }: { fields: Field[] }): void {
     this.#columns = fields.map(({ name, dataTypeID }) => ({ name, read: pg.types.getTypeParser(dataTypeID, 'text') }))
@@ -93,7 +94,7 @@ export class StatementBatch extends pg.Query {
   }
 
   handleError(error: Error): void {
-    // Its plan may be what is wrong with it.
+    // Its plan may be the cause.
     this.#prepared.delete(this.#current())
     this.callback(error, [])
   }
@@ -106,13 +107,13 @@ export class StatementBatch extends pg.Query {
     return this.#known[this.#answers.length] ?? []
   }
 
-  /** The text of the statement whose answer comes now. */
+  /** The text of the statement whose answer comes next. */
   #current(): string {
     return this.#statements[this.#answers.length]?.text ?? ''
   }
 }
 
-/** What a connection has prepared, by text: the columns of each. */
+/** What a connection has prepared, by text, with the columns of each statement. */
 type Prepared = Map<string, Column[]>
 
 interface Column {
@@ -138,7 +139,7 @@ function rowOf(columns: readonly Column[], fields: readonly (string | null)[]): 
   return row
 }
 
-/** The connection as node-postgres hands it to a query; its published types lag behind. */
+/** The connection as node-postgres passes it to a query; its published types lag behind. */
 interface Wire {
   stream: { cork(): void; uncork(): void }
   close(statement: { type: 'S'; name: string }): void

@@ -2,18 +2,18 @@ import { CompiledQuery, type Kysely } from 'kysely'
 import { type Column, columnsOf, columnValues, unnested } from './columns.ts'
 import type { Tables } from './tables.ts'
 
-/** Where a list of rows goes into a statement; they are named r.*, each column is one array parameter. */
+/** Where a list of rows goes into a statement: they are named r.*, and each column is one array parameter. */
 export interface RowsPlace {
   columns: readonly Column[]
 }
 
 export interface Statement<R = unknown> {
-  /** How many it takes. */
+  /** How many parameters it takes. */
   parameters: number
-  /** The text, with its parameters numbered from there on. */
+  /** The text, with parameters numbered from this one on. */
   text(firstParameter: number): string
   values(lists: readonly (readonly object[])[]): (string | null)[]
-  /** One list of rows for each place, in their order. Without any row in any list nothing is asked. */
+  /** One list of rows for each place, in their order. When all lists are empty, nothing is sent. */
   execute(db: Kysely<Tables>, ...lists: readonly (readonly object[])[]): Promise<R[]>
 }
 
@@ -22,9 +22,9 @@ export function rows(columns: string): RowsPlace {
 }
 
 /**
- * A set-based statement whose text is made once: each execution only brings rows. Building the text anew through Kysely
- * cost more than PostgreSQL takes to find the rows. A text in a place is put in as it is: a name or a list of columns
- * of our own, never a value.
+ * A set-based statement whose text is made once: each execution only supplies rows. Building the text again through
+ * Kysely cost more than PostgreSQL takes to find the rows. A text in a place is inserted as it is: a name or a column
+ * list of our own, never a value.
  */
 export function statement<R = unknown>(texts: TemplateStringsArray, ...places: (RowsPlace | string)[]): Statement<R> {
   const lists = places.flatMap(place => (typeof place === 'string' ? [] : [place.columns]))

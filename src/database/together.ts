@@ -1,9 +1,9 @@
 import { sqlState } from './refusal.ts'
 
 /**
- * Statements of one transaction that don't wait for each other. Ends when all of them have, then throws what failed
- * first. Promise.all would not wait: the rollback would overtake a statement that is still to be sent, and that one
- * would take effect outside of the transaction.
+ * Runs statements of one transaction that don't wait for each other. Ends when all of them have ended, then throws the
+ * first error. Promise.all would not wait: the rollback would overtake a statement that is still to be sent, and that
+ * one would take effect outside of the transaction.
  */
 export async function together<T extends readonly Promise<unknown>[]>(
   statements: readonly [...T],
@@ -14,5 +14,5 @@ export async function together<T extends readonly Promise<unknown>[]>(
   return outcomes.flatMap(outcome => (outcome.status === 'fulfilled' ? [outcome.value] : [])) as never
 }
 
-/** What every statement after the one that failed is answered with. */
+/** What every statement after a failed one is answered with. */
 const inFailedTransaction = '25P02'

@@ -2,15 +2,15 @@ import { CompiledQuery, type Kysely } from 'kysely'
 import type { Statement } from './statement.ts'
 import type { Tables } from './tables.ts'
 
-/** A statement that changes rows and brings none back, with its rows. */
+/** A statement that changes rows and returns none, with its rows. */
 export interface Write {
   statement: Statement
   rows: readonly object[]
 }
 
 /**
- * Several writes as one statement: for a lone callback sending and starting five costs more than the rows they write.
- * All see the tables as they were before, so none may build on another; those without rows are left out.
+ * Several writes as one statement: for a lone callback, sending and starting five costs more than writing the rows. All
+ * of them see the tables as they were before, so none may depend on another; those without rows are left out.
  */
 export async function writeTogether(db: Kysely<Tables>, writes: readonly Write[]): Promise<void> {
   const needed = writes.filter(({ rows }) => rows.length > 0)
@@ -22,7 +22,7 @@ export async function writeTogether(db: Kysely<Tables>, writes: readonly Write[]
 const numbers = new Map<Statement, number>()
 const texts = new Map<string, string>()
 
-/** One text for each combination, so that PostgreSQL parses and plans it once a connection. */
+/** One text for each combination, so that PostgreSQL parses and plans it once per connection. */
 function textOf(statements: readonly Statement[]): string {
   const name = statements.map(numberOf).join()
   const known = texts.get(name) ?? joined(statements)

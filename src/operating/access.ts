@@ -8,7 +8,7 @@ export type Scope = (typeof scopes)[number]
 export interface ApiToken {
   name: string
   scopes: Scope[]
-  /** `['*']` is all. */
+  /** `['*']` means all. */
   accounts: string[]
   digest: Buffer
 }
@@ -31,13 +31,13 @@ export function bearerDigest(authorization: string | undefined): Buffer {
   return digest
 }
 
-/** The same, and null without one. */
+/** The same, but null without one. */
 export function digestOf(authorization: string | undefined): Buffer | null {
   const [, secret] = /^Bearer +(\S+)$/i.exec(authorization ?? '') ?? []
   return secret === undefined ? null : hash('sha256', secret, 'buffer')
 }
 
-/** Takes the same time for any digest. */
+/** Takes the same time whatever the digest. */
 export function findToken(tokens: readonly ApiToken[], digest: Buffer): ApiToken | null {
   return tokens.reduce<ApiToken | null>(
     (found, candidate) => (timingSafeEqual(candidate.digest, digest) ? candidate : found),
@@ -58,15 +58,18 @@ export function maySee(accounts: Accounts, accountName: string): boolean {
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Set by the guard alone. */
+    /** Only the guard sets it. */
     [granted]?: Access | null
   }
 }
 
-/** Nothing but this file can write or read it. A property, since a look-up in a WeakMap costs the collector much. */
+/**
+ * Only this file can write or read it. A property rather than a WeakMap, whose look-ups cost the garbage collector
+ * much.
+ */
 const granted = Symbol('granted')
 
-/** Every request has the property from the start: one that gets it later is slow to read. */
+/** Every request has the property from the start: adding it later would make the object slow to read. */
 export function decorateRequests(app: FastifyInstance): void {
   app.decorateRequest(granted, null)
 }
@@ -75,7 +78,7 @@ export function grant(request: FastifyRequest, access: Access): void {
   request[granted] = access
 }
 
-/** What was granted to this request. A route that was not guarded gets nothing. */
+/** What this request was granted. A route that is not guarded gets nothing. */
 export function accessOf(request: FastifyRequest): Access {
   const access = request[granted]
   if (!access) throw new HttpError(401, 'send a token: Authorization: Bearer <token>')

@@ -8,7 +8,7 @@ export interface AddressList {
 export function addressList(entries: readonly string[]): AddressList {
   const list = new BlockList()
   for (const entry of entries) {
-    // Written out: Number() takes the nothing in 10.0.0.0/ for a 0, which would be everybody.
+    // Written out, because Number() would read the empty text in 10.0.0.0/ as 0, and so let everybody in.
     const [, address = '', bits] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(entry) ?? []
     const version = isIP(address)
     if (version === 0 || Number(bits ?? 0) > (version === 6 ? 128 : 32)) {

@@ -4,7 +4,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { isDatabaseAway, sqlState } from '../database/refusal.ts'
 import { errorReply, HttpError } from './http-error.ts'
 
-/** Every error in the one form. A 5xx says nothing of the inside; the log says where it came from. */
+/** Every error in the one form. A 5xx reveals nothing of the inside; the log says where it came from. */
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const { statusCode, message, headers, errorCode } = toAnswer(error)
   if (statusCode === 503) tellNowAndThen(request, error)
@@ -22,7 +22,7 @@ const tellEveryMs = 1_000
 let toldAt = Number.NEGATIVE_INFINITY
 let untold = 0
 
-/** Thousands a second may be refused, each for the same reason, when there is least time to tell of each. */
+/** Thousands may be refused each second, all for the same reason, just when there is the least time to log each one. */
 export function tellNowAndThen({ log }: Pick<FastifyRequest, 'log'>, error: unknown): void {
   const now = performance.now()
   if (now - toldAt < tellEveryMs) {
@@ -38,10 +38,13 @@ export function answerNotFound(_request: FastifyRequest, reply: FastifyReply): v
   reply.code(404).send(errorReply(404, 'not found'))
 }
 
-/** Connections on which a request was refused before it had arrived: a second answer would be taken for another's. */
+/**
+ * Connections on which a request was refused before it had fully arrived: a second answer would be taken for that of
+ * another request.
+ */
 const answeredEarly = new WeakSet<Socket>()
 
-/** For what is not even a request: there is no reply to use, only the socket. */
+/** For input that is not even a request: there is no reply to use, only the socket. */
 export function answerUnreadableRequest(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return
   if (answeredEarly.has(socket)) {
@@ -85,7 +88,7 @@ function toAnswer(error: unknown): Answer {
   return plain(500, 'internal error; the log of the service has more under this x-request-id')
 }
 
-/** PostgreSQL, of text or of json with a U+0000 in it. */
+/** PostgreSQL's codes for text or json that contains U+0000. */
 const noText = new Set(['22021', '22P05'])
 
 function plain(statusCode: number, message: string): Answer {
@@ -104,7 +107,7 @@ const frameworkMessages = new Map([
 
 const places: Record<string, string> = { querystring: 'query parameter', params: 'path parameter', body: 'body' }
 
-/** Names the field and what it must be, never its value. */
+/** Names the field and what it must be, but never its value. */
 function validationMessage(validation: NonNullable<FastifyError['validation']>, context: string | undefined): string {
   const place = places[context ?? ''] ?? context ?? 'request'
   const [first] = validation

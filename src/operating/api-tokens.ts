@@ -2,7 +2,7 @@ import { type ApiToken, type Scope, scopes } from './access.ts'
 
 const form = 'each entry is name:scope,scope:account,account:sha256-hex, entries separated by ;'
 
-/** `API_TOKENS`: tokens beside those made by command. Holds digests, never tokens. */
+/** `API_TOKENS`: tokens besides those made by command. It holds digests, never tokens. */
 export function readApiTokens(text: string): ApiToken[] {
   return text
     .split(';')
@@ -25,7 +25,7 @@ function readApiToken(entry: string): ApiToken {
 
 function readScope(text: string): Scope {
   const scope = scopes.find(known => known === text)
-  // Only what looks like a misspelt scope is quoted: a token that was put in the wrong place is not.
+  // Only what looks like a misspelt scope is quoted, so that a token in the wrong place is not.
   const quoted = /^[a-z]{1,16}$/.test(text) ? text : 'what follows the name'
   if (scope === undefined) throw new Error(`${quoted} is no scope; there are ${scopes.join(', ')}`)
   return scope

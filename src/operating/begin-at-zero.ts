@@ -7,8 +7,8 @@ const usual = ['CarrierService', 'DeviceProfileService', 'other']
 const refusals = ['400', '403', '408', '413', '415', '431', '503']
 
 /**
- * A counter that is first told with a 1 in it has not grown in the eyes of Prometheus: the first quarantined callback
- * would raise no alert. So what an alert asks for begins at zero.
+ * To Prometheus, a counter whose first sample is already 1 has not grown: the first quarantined callback would raise no
+ * alert. So every counter that an alert depends on starts at zero.
  */
 export function beginAtZero({ received, refused, unknownValues }: Metrics): void {
   for (const service of usual) for (const verdict of verdicts) received.inc({ service, verdict }, 0)

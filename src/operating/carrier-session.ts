@@ -5,7 +5,7 @@ import type { Tables } from '../database/tables.ts'
 import { CannotOpen, type Sealer } from '../secrets/sealer.ts'
 import type { SessionStore, StoredSession } from '../thingspace/session-store.ts'
 
-/** Whose session it is. Another host, application or user has another session, and another latch. */
+/** Whose session it is. Another host, application or user has another session, and another login latch. */
 export interface SessionOwner {
   baseUrl: string
   key: string
@@ -13,7 +13,7 @@ export interface SessionOwner {
 }
 
 const lockNumber = 20_817_003
-/** A sign-in is at most three exchanges of 30 s. */
+/** A sign-in takes at most three exchanges of 30 s. */
 const waitMs = 100_000
 
 /** The session that all replicas and commands on this database share. Its tokens are sealed. */
@@ -73,7 +73,7 @@ export function createSessionStore(db: Kysely<Tables>, sealer: Sealer, owner: Se
     alone: work => alone(db, { number: lockNumber, name: identity, waitMs }, work),
   }
 
-  /** Under a key that is gone it is no session any more: a new login is cheaper than keeping old keys. */
+  /** A session sealed under a key that is gone is lost: a new login is cheaper than keeping old keys. */
   function openTokens(
     sealed: Buffer | null,
     keyId: string | null,

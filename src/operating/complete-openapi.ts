@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import { nameSchemas, type Schema, type Schemas } from './name-schemas.ts'
 
-/** The parts of an OpenAPI 3.1 document that are looked at here. */
+/** The parts of an OpenAPI 3.1 document that this file looks at. */
 export interface Described {
   paths?: { [path: string]: { [method: string]: Operation } }
   components?: { schemas?: Schemas; headers?: object }
@@ -24,8 +24,8 @@ interface Response {
 }
 
 /**
- * Adds what holds for every route, so that a route says only what is its own: the answers that the guard, the limit and
- * the framework may give, the headers, and names for schemas that many share.
+ * Adds what holds for every route, so that a route only states what is particular to it: the answers that the guard,
+ * the rate limit and the framework may give, the headers, and names for shared schemas.
  */
 export function completeOpenApi(described: Described): Described {
   const document = nameSchemas(described)
@@ -60,7 +60,7 @@ function addAnswers(operation: Operation): void {
   }
 }
 
-/** Every state has a tag, unless it must not be kept. */
+/** Every state has an ETag, unless it must not be cached. */
 function addTag(operation: Operation): void {
   const ok = operation.responses[200]
   const isState = operation['x-scope'] === 'read' && ok?.content?.['application/json'] !== undefined

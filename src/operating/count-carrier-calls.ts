@@ -2,7 +2,7 @@ import { CarrierError } from '../thingspace/carrier-error.ts'
 import type { ThingSpaceClient } from '../thingspace/client.ts'
 import type { Metrics } from './metrics.ts'
 
-/** The same client, counted: each call by its name and by `ok` or the kind of its error. */
+/** The same client, with each call counted by its name and by `ok` or the kind of its error. */
 export function countCarrierCalls(
   client: ThingSpaceClient,
   { carrierCalls }: Pick<Metrics, 'carrierCalls'>,
@@ -18,7 +18,7 @@ export function countCarrierCalls(
     }
   }
   return {
-    // Mostly it calls nobody, so only its failures are counted.
+    // It usually calls nobody, so only its failures are counted.
     signIn: () => client.signIn().catch(error => count('sign-in', Promise.reject(error))),
     activate: request => count('activate', client.activate(request)),
     perform: (operation, request) => count(operation, client.perform(operation, request)),

@@ -9,8 +9,8 @@ export interface Position {
 }
 
 /**
- * Cursors are opaque and signed. The signature covers what the list is of (route, filters, accounts), so that a cursor
- * of another list, or of another reader, is refused instead of answering something subtly wrong.
+ * Cursors are opaque and signed. The signature covers which list they belong to (route, filters, accounts), so that a
+ * cursor of another list or another reader is refused instead of returning something subtly wrong.
  */
 export interface Cursors {
   write(position: Position, listOf: unknown): string
@@ -38,7 +38,7 @@ export function createCursors(key: () => Buffer | null): Cursors {
       const bytes = Buffer.from(cursor, 'base64url')
       const content = bytes.subarray(signatureBytes).toString()
       const signature = bytes.subarray(0, signatureBytes)
-      // Decoding passes over characters that are none of base64url, and over bits that make no whole byte.
+      // Decoding ignores characters outside base64url, and bits that don't fill a byte.
       const isAsWritten = bytes.toString('base64url') === cursor && signature.length === signatureBytes
       if (!isAsWritten || !timingSafeEqual(signature, sign(content, listOf))) throw foreign(parameter)
       const [direction, ...position] = JSON.parse(content) as [number, ...CursorKey]

@@ -1,14 +1,14 @@
 import { hash } from 'node:crypto'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
-/** A strong tag (RFC 9110) of everything that decides what is shown. */
+/** A strong tag (RFC 9110) computed from everything that decides what is shown. */
 export function entityTag(parts: unknown): string {
   return `"${hash('sha256', JSON.stringify(parts), 'base64url').slice(0, 22)}"`
 }
 
 /**
- * For answers to GET that carry no tag of their own: a tag of what is sent, and 304 to who has it already. Where the
- * version of what is shown is known, `answeredUnchanged` is cheaper.
+ * For answers to GET that carry no tag of their own: tags what is sent, and sends 304 to a caller who has it already.
+ * Where the version of the content is known, `answeredUnchanged` is cheaper.
  */
 export function tagAnswer(
   request: FastifyRequest,
@@ -30,7 +30,7 @@ function tagged(request: FastifyRequest, reply: FastifyReply, payload: string): 
   return ''
 }
 
-/** Sets the tag; true when the caller has this very state already, and 304 was sent. */
+/** Sets the tag; true when the caller already has this very state and 304 was sent. */
 export function answeredUnchanged(request: FastifyRequest, reply: FastifyReply, tag: string): boolean {
   reply.header('etag', tag).header('cache-control', 'private, no-cache')
   if (!knows(request, tag)) return false

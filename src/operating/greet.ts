@@ -7,11 +7,11 @@ export interface Greeted {
   url: string
   opened: Promise<void>
   isTriedOut: () => boolean
-  /** How many there are, here and in the database. */
+  /** How many there are, in the environment and in the database. */
   callers: () => { listeners: number; tokens: number }
 }
 
-/** What is on, what is off and how it is turned on, and where to look. */
+/** Logs what is on, what is off and how to turn it on, and where to look. */
 export async function greet(config: Config, service: Greeted, log: Logger): Promise<void> {
   const { url, opened, isTriedOut, callers } = service
   log.info({ url, docs: `${url}/docs`, health: `${url}/health/ready` }, `listening on ${url}`)
@@ -34,7 +34,7 @@ export async function greet(config: Config, service: Greeted, log: Logger): Prom
 
 interface Part {
   name: string
-  /** What there is of it; null when it is off. */
+  /** A description of it; null when it is off. */
   on: string | null
   turnOn: string
 }
@@ -63,7 +63,7 @@ function partsOf(config: Config, { listeners, tokens }: ReturnType<Greeted['call
   ]
 }
 
-/** Where it is, without who opens it. */
+/** Where the database is, without the user and the password. */
 function placeOf(databaseUrl: string): string {
   const [first = '', ...others] = splitHosts(databaseUrl)
   const { host, pathname } = new URL(first)

@@ -4,26 +4,26 @@ import type { CursorKey } from './cursor.ts'
 import { beyond, orderBy, type Part } from './page.ts'
 
 export interface GroupedList<Row> {
-  /** Selects `group_id` of all groups that the filter lets through. */
+  /** Selects the `group_id` of every group that passes the filter. */
   groups: RawBuilder<unknown>
   table: 'profiles' | 'activations' | 'callbacks'
-  /** Rows `t` of no group among these that belong to the list too: few, and found by an index of their own. */
+  /** Further rows `t` that belong to the list, in none of these groups: few, and found by an index of their own. */
   others?: RawBuilder<unknown> | undefined
-  /** What else must hold of a row `t`, to be met by nearly all of its groups' rows. */
+  /** An additional condition on a row `t`, which nearly all rows of its groups meet. */
   where: RawBuilder<unknown>
   keyOf: (row: Row) => CursorKey
-  /** Selects what is shown of the rows whose keys stand in `found t`, and of each `t.more`. */
+  /** Selects what is shown of the rows whose keys are in `found t`, and `t.more` for each. */
   show: RawBuilder<unknown>
 }
 
-/** Of each group at first, where there are many of them. */
+/** How many rows of each group to read at first, when there are many groups. */
 const fewest = 4
 
 /**
- * A part of a list whose rows lie in several groups, in the order of all. Each group has an index in that order, so a
- * few rows of each are read and merged; what comes after the last one of a group that has more is not sure yet, and
- * is read in another round, with more of each. So a page costs as much as its rows and its groups, and not what is
- * stored.
+ * A part of a list whose rows lie in several groups, in one common order. Each group has an index in that order, so a
+ * few rows of each are read and merged. What comes after the last row read of a group that has more is not certain yet,
+ * and is read in another round, with more rows of each. So a page costs as much as its rows and its groups, not as much
+ * as what is stored.
  */
 export async function findInGroups<Row>(
   db: Kysely<Tables>,

@@ -8,25 +8,25 @@ import type { StoredTokens } from './stored-tokens.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** What a token must allow for this route. A route under /v1 without one can't be called. */
+    /** The scope that a token needs for this route. A route under /v1 without one can't be called. */
     scope?: Scope
   }
 }
 
 export interface GuardOptions {
-  /** Those of `API_TOKENS`: they hold without the database. */
+  /** Those from `API_TOKENS`: they are valid without the database. */
   configured: readonly ApiToken[]
   /** Those made by command. */
   tokens: Pick<KeptFresh<StoredTokens>, 'last' | 'ageMs' | 'within'>
   openRequests: OpenRequests
-  /** True once it is known that there is no listener and no token. */
+  /** True once it is known that there is neither a listener nor a token. */
   tryOut: () => boolean
 }
 
-/** A token that was revoked longer ago opens nothing, on no replica. */
+/** A token that was revoked longer ago than this opens nothing, on any replica. */
 export const revokedWithinMs = 2_000
 
-/** Runs before every route: in try-out mode loopback peers may do everything, else /v1 asks for a token. */
+/** Runs before every route: in try-out mode loopback peers may do everything; otherwise /v1 requires a token. */
 export function guard(options: GuardOptions) {
   return (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void): void => {
     if (admitKnown(options, request, reply)) done()
@@ -34,7 +34,10 @@ export function guard(options: GuardOptions) {
   }
 }
 
-/** Lets in by a token that is known by now, or says false: polls by the thousand need not wait, not even for a promise. */
+/**
+ * Admits a known token at once, and otherwise returns false: polls by the thousand should not wait, not even for a
+ * promise.
+ */
 function admitKnown({ configured, tokens, openRequests }: GuardOptions, request: FastifyRequest, reply: FastifyReply) {
   const { scope } = request.routeOptions.config
   const digest = scope === undefined ? null : digestOf(request.headers.authorization)
@@ -59,8 +62,8 @@ async function decide(options: GuardOptions, request: FastifyRequest, reply: Fas
 }
 
 /**
- * Who comes without a token before it is known whether there is any waits for that: a page would take a 401 for the end
- * of its session, while the service only starts anew.
+ * A caller without a token, before it is known whether there are any, waits until it is: a page would take a 401 for
+ * the end of its session, although the service is only restarting.
  */
 async function isTriedOut(options: GuardOptions, { headers, routeOptions }: FastifyRequest): Promise<boolean> {
   const { scope } = routeOptions.config
@@ -77,8 +80,8 @@ function serveThisMachine(request: FastifyRequest): void {
 }
 
 /**
- * A peer on loopback that speaks for itself. One that forwards for others (a proxy, a tunnel), or a page elsewhere whose
- * name was made to point here, would open the service to everybody.
+ * A loopback peer that speaks for itself. One that forwards for others (a proxy, a tunnel), or a foreign page whose
+ * host name was pointed here, would open the service to everybody.
  */
 function isFromThisMachine({ socket, headers }: FastifyRequest): boolean {
   const host = (headers.host ?? '').replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')
@@ -95,7 +98,9 @@ async function admit(options: GuardOptions, scope: Scope, request: FastifyReques
   if (stored !== null) options.openRequests.add(stored, reply.raw)
 }
 
-/** Metrics show no identifier, and are needed most while the database is away: for them the last known tokens do. */
+/**
+ * Metrics show no identifier, and are needed most while the database is away: for them, the last known tokens will do.
+ */
 async function storedTokens({ tokens }: GuardOptions, scope: Scope): Promise<readonly ApiToken[]> {
   const last = tokens.last()
   if (scope === 'metrics' && last !== null) return last.live

@@ -3,7 +3,7 @@ import Type from 'typebox'
 import { ErrorReply, HttpError } from './http-error.ts'
 
 export interface HealthRoutesOptions {
-  /** Why the service can't do its work now, for instance `the database can't be reached`; empty when it can. */
+  /** Why the service can't do its work now, e.g. `the database can't be reached`; empty when it can. */
   findProblems: () => Promise<string[]>
 }
 

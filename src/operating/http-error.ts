@@ -7,7 +7,7 @@ export const ErrorReply = Type.Object(
 )
 export type ErrorReply = Static<typeof ErrorReply>
 
-/** For the documentation: what a refusal means at a route where it means something of its own. */
+/** For the documentation: what an error status means on a route where it means something special. */
 export function refused(description: string) {
   return { ...ErrorReply, 'x-response-description': description }
 }
@@ -17,7 +17,7 @@ export class HttpError extends Error {
   override name = 'HttpError'
   readonly statusCode: number
   readonly headers: Record<string, string>
-  /** The status, or the carrier's own code where the carrier said no. */
+  /** The status, or the carrier's own code when it was the carrier that refused. */
   readonly errorCode: string
   constructor(
     statusCode: number,

@@ -5,12 +5,12 @@ import type { JobStore } from '../database/job-store.ts'
 export interface Job {
   name: string
   everySeconds: number
-  /** Should look at `isStopping` between its steps, and must bear another replica doing the same. */
+  /** Should check `isStopping` between its steps, and must tolerate another replica doing the same. */
   run: (isStopping: () => boolean) => Promise<unknown>
 }
 
 export interface Jobs {
-  /** Resolves when the first ones can run; tries again while the database is away. */
+  /** Resolves when the first jobs can run; keeps trying while the database is away. */
   start(): Promise<void>
   stop(): Promise<void>
 }
@@ -22,21 +22,21 @@ export interface JobsOptions {
   migrate: boolean
   log: Logger
   onFailure: (job: string, error: unknown) => void
-  /** After each run, whatever came of it. */
+  /** Called after each run, whatever its outcome. */
   onRun: (job: string, seconds: number) => void
-  /** How often all are queued, wherever one waits already. Default a minute. */
+  /** How often to queue all jobs that are not waiting already. Default: every minute. */
   queueAllEveryMs?: number
 }
 
-/** A schema of its own: the library makes and migrates it by itself. */
+/** The library makes this schema and migrates it by itself. */
 const schema = 'jobs'
 const stopWithinMs = 4_000
 const hour = 3_600
 
 /**
- * Work that recurs, once for all replicas. Each run queues the next one before it begins, and a queue holds one job
- * that waits: so a run that dies with its process or its connection neither ends the work nor doubles it. One that died
- * before it could queue the next is made good by any replica within a minute.
+ * Recurring work, done once for all replicas. Each run queues the next one before it begins, and a queue holds only one
+ * waiting job: so a run that dies with its process or its connection neither ends the work nor doubles it. If it died
+ * before it could queue the next one, any replica makes up for it within a minute.
  */
 export function createJobs(options: JobsOptions): Jobs {
   const { store, jobs, migrate, log, onFailure, onRun, queueAllEveryMs = 60_000 } = options
@@ -86,7 +86,7 @@ export function createJobs(options: JobsOptions): Jobs {
     await queue(name, 0)
   }
 
-  /** Does nothing when one waits already. */
+  /** Does nothing when one is waiting already. */
   async function queue(name: string, startAfter: number): Promise<void> {
     await boss.send(name, null, { startAfter })
   }

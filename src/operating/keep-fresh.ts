@@ -1,14 +1,14 @@
 import { performance } from 'node:perf_hooks'
 
-/** What was read last, read again and again; kept when it can't be read. */
+/** A value that is read again and again; the last one is kept while it can't be read. */
 export interface KeptFresh<T> {
-  /** null until it could be read for the first time. Never waits. */
+  /** null until it has been read for the first time. Never waits. */
   last(): T | null
-  /** Milliseconds since the moment of which `last` tells; infinite before. */
+  /** How old `last` is, in milliseconds; infinite before there is one. */
   ageMs(): number
-  /** What was true at most so long ago. Reads it when what is kept is older; rejects when it can't be read. */
+  /** A value that is at most this old. Reads it again when the kept one is older; rejects when it can't be read. */
   within(ms: number): Promise<T>
-  /** Begins to read. Resolves once that went well for the first time, or when it is stopped before. */
+  /** Starts reading. Resolves after the first successful read, or when it is stopped before that. */
   start(): Promise<void>
   stop(): Promise<void>
 }
@@ -18,7 +18,7 @@ export interface KeepFreshOptions<T> {
   load: () => Promise<T>
   everyMs: number
   onLoad: (loaded: T) => void
-  /** Told of the first failure of a row of them. */
+  /** Called for the first of several failures in a row. */
   onFailure: (error: unknown) => void
 }
 
@@ -38,7 +38,7 @@ export function keepFresh<T>({ load, everyMs, onLoad, onFailure }: KeepFreshOpti
   }
 
   async function readNow(): Promise<T> {
-    // It tells of the moment it was asked for, or of a later one.
+    // The value describes the moment it was asked for, or a later one.
     const at = performance.now()
     const value = await load()
     kept = { value, at }

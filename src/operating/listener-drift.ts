@@ -1,13 +1,13 @@
 import { Gauge, type Registry } from 'prom-client'
 
 export interface ListenerDriftGauge {
-  /** How many listeners differ, by how; to be told for this long. */
+  /** How many listeners differ, by kind; the figures are reported for this long. */
   set(counts: ReadonlyMap<string, number>, forMs: number): void
 }
 
 /**
- * Only the replica that looked last knows how it is, and another one may look next time: what this one has found is not
- * told for ever.
+ * Only the replica that looked last knows the current state, and the next look may be another replica's: so what this
+ * one has found is not reported for ever.
  */
 export function listenerDriftGauge(
   registers: Registry[],

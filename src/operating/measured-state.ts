@@ -27,7 +27,10 @@ export function measurePools(registers: Registry[], pools: () => ReadonlyMap<str
   })
 }
 
-/** What waits for a callback or a record. Not told while the database is away: the page has other things to tell then. */
+/**
+ * What waits for a callback or a record. Not reported while the database is away: the page has more urgent things to
+ * say then.
+ */
 export function measureBacklog(registers: Registry[], find: () => Promise<Backlog>): void {
   const older = (name: string, help: string) => new Gauge({ name, help, registers, aggregator: 'max' })
   const oldest = {

@@ -6,8 +6,8 @@ import { type ListenerDriftGauge, listenerDriftGauge } from './listener-drift.ts
 import { measureBacklog, measurePools } from './measured-state.ts'
 
 /**
- * What the service counts. No identifier is ever a label, and every label has few values. None is named `job` or
- * `instance`: those are Prometheus's own, which renames ours.
+ * What the service counts. No identifier is ever a label, and every label has few values. None is called `job` or
+ * `instance`: those are Prometheus's own, and it would rename ours.
  */
 export interface Metrics {
   registry: Registry
@@ -45,10 +45,10 @@ export interface MeasuredSpool {
 export interface Measured {
   queueDepth: () => number
   callersAgeMs: () => number
-  /** Those who wait for a change. */
+  /** How many wait for a change. */
   feedReaders: () => number
   pools: () => ReadonlyMap<string, WatchedPool>
-  /** Asked for every page of metrics: each replica tells the same. */
+  /** Called for every metrics page; all replicas report the same. */
   findBacklog: () => Promise<Backlog>
 }
 

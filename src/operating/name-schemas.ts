@@ -13,7 +13,10 @@ interface Document {
   components?: { schemas?: Schemas }
 }
 
-/** Moves every object schema that has a title to the components, under that title, so that clients get types by name. */
+/**
+ * Moves every object schema with a title to the components, under that title, so that generated clients get named
+ * types.
+ */
 export function nameSchemas<T extends Document>(document: T): T {
   const known = document.components?.schemas ?? {}
   const named: { [title: string]: unknown } = {}

@@ -2,8 +2,8 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Accounts } from './access.ts'
 
 /**
- * The condition that a row is of one of these accounts. Within a select of its own a list costs the planner the same
- * whatever it holds, so that one plan serves every request; else each would be planned anew.
+ * The condition that a row belongs to one of these accounts. Inside a select of its own, a list costs the planner the
+ * same whatever it contains, so one plan serves every request; otherwise each would be planned anew.
  */
 export function ofAccounts(column: string, accounts: Accounts): RawBuilder<unknown> {
   return accounts === '*' ? sql`true` : sql`${sql.ref(column)} = any ((select ${accounts}::text[])::text[])`

@@ -5,7 +5,7 @@ import type { Sealer } from '../secrets/sealer.ts'
 import { createThingSpaceClient, type ThingSpaceClient } from '../thingspace/client.ts'
 import { createSessionStore } from './carrier-session.ts'
 
-/** ThingSpace, with the session that every replica and command on this database shares. Nothing is sent yet. */
+/** A ThingSpace client, with the session that all replicas and commands on this database share. Sends nothing yet. */
 export function openCarrier(db: Kysely<Tables>, sealer: Sealer, access: ThingSpaceAccess): ThingSpaceClient {
   return createThingSpaceClient({ ...access, store: createSessionStore(db, sealer, access) })
 }

@@ -2,17 +2,22 @@ import type { ServerResponse } from 'node:http'
 import { performance } from 'node:perf_hooks'
 import type { ApiToken } from './access.ts'
 
-/** The requests under way of tokens that can be revoked, and of the try-out mode: streams and waiting polls last long. */
+/**
+ * The requests under way of tokens that can be revoked, and those of the try-out mode: streams and waiting polls last
+ * long.
+ */
 export interface OpenRequests {
   add(by: Bearer, response: ServerResponse): void
-  /** Breaks off the lasting requests of all others. Called again and again, it gets at each of them. */
+  /**
+   * Breaks off the long-lasting requests of all others. It is called repeatedly, and so reaches each of them in time.
+   */
   keepOnly(bearers: readonly Bearer[]): void
 }
 
-/** A token that is stored, or nobody in particular. */
+/** A stored token, or an anonymous caller in try-out mode. */
 export type Bearer = ApiToken | 'try-out'
 
-/** What takes no longer is let finish. */
+/** Requests shorter than this are allowed to finish. */
 const briefMs = 1_000
 
 export function createOpenRequests(): OpenRequests {

@@ -3,7 +3,7 @@ import { completeOpenApi, type Described } from './complete-openapi.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Parts of the schema that are for the documentation only, and validate nothing. */
+    /** Parts of the schema that are documentation only, and validate nothing. */
     described?: { body: object }
   }
 }
@@ -39,7 +39,7 @@ export const openApi: FastifyDynamicSwaggerOptions = {
       },
     },
   },
-  // What a route does not say in its schema: the scope that its guard asks for, and a body that is read by hand.
+  // What a route does not say in its schema: the scope that its guard requires, and a body that is read by hand.
   transform: ({ schema, url, route }) => {
     const { scope, described } = route.config ?? {}
     return {

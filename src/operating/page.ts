@@ -8,7 +8,10 @@ export const pageQuery = {
   cursor: Type.Optional(Type.String({ maxLength: 1000, description: '`next` or `prev` of an earlier answer' })),
 }
 
-/** A time that a list begins after. Times are given before the commit: only the feed shows a slow one for certain. */
+/**
+ * The time after which a list begins. Times are assigned before the commit: only the feed is certain to show a slow
+ * one.
+ */
 export const ViewTime = Type.Optional(
   Type.String({
     format: 'date-time',
@@ -28,21 +31,21 @@ export interface PageRequest {
 }
 
 export interface List<Row> {
-  /** What the list is of: route, filters and accounts. A cursor of it works for no other. */
+  /** What identifies the list: route, filters and accounts. Its cursors work for no other list. */
   listOf: unknown
-  /** Columns that order it; together unique, and never changed, so that pages stay in place under writes. */
+  /** Columns that order it: unique together, and never changed, so that pages stay in place while rows are written. */
   order: readonly string[]
   descending?: boolean
   keyOf: (row: Row) => CursorKey
-  /** Rows that meet the condition, in the order, at most as many as the limit says. */
+  /** Rows that meet the condition, in this order, no more than the limit. */
   find: (condition: RawBuilder<unknown>, order: RawBuilder<unknown>, limit: number, part: Part) => Promise<Row[]>
 }
 
-/** Which part of a list is wanted, for those that find it in several steps. */
+/** Which part of a list is wanted, for lists that are found in several steps. */
 export interface Part {
   order: readonly string[]
   ascending: boolean
-  /** The key that it begins behind; null: at its beginning. */
+  /** The key after which it begins; null: at the beginning of the list. */
   behind: CursorKey | null
 }
 
@@ -52,7 +55,7 @@ export interface Found<Row> {
   prev: string | null
 }
 
-/** One page of a list, forward or back from a cursor. Costs the same however far in it is. */
+/** One page of a list, forward or backward from a cursor. Costs the same however far into the list it is. */
 export async function findPage<Row>(cursors: Cursors, request: PageRequest, list: List<Row>): Promise<Found<Row>> {
   const limit = request.limit ?? 100
   const from = request.cursor === undefined ? null : cursors.read(request.cursor, list.listOf)
@@ -74,7 +77,7 @@ export async function findPage<Row>(cursors: Cursors, request: PageRequest, list
   }
 }
 
-/** The condition that a row comes after the part's beginning, in its direction. */
+/** The condition that a row lies after the beginning of the part, in its direction. */
 export function beyond({ order, ascending, behind }: Part): RawBuilder<unknown> {
   if (behind === null) return sql`true`
   const columns = sql.join(order.map(column => sql.ref(column)))

@@ -5,8 +5,8 @@ import { HttpError } from './http-error.ts'
 import type { RateLimits } from './read-rate-limits.ts'
 
 /**
- * Limits what one token may ask of this process in a minute. A request counts when it begins: one that waits for a
- * change counts once however long it waits, and so does a stream. What is not guarded by a token is not counted, nor
+ * Limits how much one token may ask of this process per minute. A request counts when it begins: one that waits for a
+ * change counts once however long it waits, and so does a stream. Requests that no token guards are not counted, nor
  * are metrics, nor the try-out mode. Runs after the guard.
  */
 export async function limitAsking(app: FastifyInstance, limits: RateLimits): Promise<void> {
@@ -18,7 +18,7 @@ export async function limitAsking(app: FastifyInstance, limits: RateLimits): Pro
     global: false,
     enableDraftSpec: true,
     timeWindow: 60_000,
-    // A function is waited for, and most installations need none.
+    // A function would be awaited, and most installations need none.
     max: Object.keys(limits.byToken).length === 0 ? (limits.default ?? 0) : request => limitOf(request) ?? 0,
     keyGenerator: request => accessOf(request).name,
     errorResponseBuilder: () => new HttpError(429, 'this token asked too much; ask again after Retry-After seconds'),

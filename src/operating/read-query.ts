@@ -1,14 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { HttpError } from './http-error.ts'
 
-/** No text in PostgreSQL holds it, and no name has it. */
+/** PostgreSQL can't store it in text, and no name contains it. */
 const nul = '\u0000'
 
 /**
- * Query parameters arrive as text. Those that a route's schema calls an integer or a boolean are read as such where
- * they are written plainly; anything else stays text, and the schema refuses it by name.
- * 400 for the character that no text may hold, and for what is no percent-encoded UTF-8: read as something else, it would
- * be answered as if nothing were wrong.
+ * Query parameters arrive as text. Those that a route's schema calls an integer or a boolean are converted if they are
+ * written plainly; anything else stays text, and the schema rejects it by name. 400 for U+0000 and for anything that is
+ * not percent-encoded UTF-8: read as something else, it would be answered as if nothing were wrong.
  */
 export function readQuery(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
   const problem = request.url.includes('%') ? (misencodedIn(request) ?? nulIn(request)) : undefined
@@ -29,7 +28,7 @@ function readAsTyped({ query: given, routeOptions }: FastifyRequest): void {
   }
 }
 
-/** A path that is misencoded does not get this far. */
+/** A badly encoded path does not get this far. */
 function misencodedIn({ url }: FastifyRequest): HttpError | undefined {
   const start = url.indexOf('?')
   if (start < 0) return undefined

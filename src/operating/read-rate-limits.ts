@@ -1,12 +1,12 @@
-/** Requests a minute; null is without end. */
+/** Requests per minute; null: no limit. */
 export interface RateLimits {
   default: number | null
   byToken: { [name: string]: number | null }
 }
 
 /**
- * `30000` for every token, `dashboard=600000,nightly=off` to give some their own, or both. Who is not named keeps the
- * usual 60,000 unless told otherwise. Throws for anything else.
+ * `30000` for every token, `dashboard=600000,nightly=off` for some tokens only, or both. A token that is not named has
+ * the default of 60,000 unless another one is given. Throws for anything else.
  */
 export function readRateLimits(text: string | undefined): RateLimits {
   const limits: RateLimits = { default: 60_000, byToken: {} }

@@ -6,9 +6,9 @@ type Factory = typeof buildSerializer
 const compiled = new WeakMap<object, ReturnType<ReturnType<typeof buildSerializer>>>()
 
 /**
- * Compiles each schema of an answer once. Most routes share theirs for errors, and Fastify would compile it anew for
- * each route and status: a third of what a start costs. Our schemas are constants that refer to nothing outside, so
- * one function serves all.
+ * Compiles each response schema once. Most routes share theirs for errors, and Fastify would compile it again for each
+ * route and status, which is a third of the start. Our schemas are constants that refer to nothing outside, so one
+ * function serves all.
  */
 export const serializeOnce: Factory = (...parts) => {
   const compile = buildSerializer(...parts)

@@ -6,7 +6,7 @@ import { type ApiToken, type Scope, scopes } from './access.ts'
 /** The tokens made by command, as the service checks them. */
 export interface StoredTokens {
   live: ApiToken[]
-  /** Whether there ever was one: a revoked token does not bring the try-out mode back. */
+  /** Whether there ever was one: revoking a token does not bring the try-out mode back. */
   any: boolean
 }
 
@@ -23,10 +23,10 @@ export class TokenNameTaken extends Error {
   override name = 'TokenNameTaken'
 }
 
-/** So that a token that lies around somewhere is told from other strings. */
+/** Makes a stray token recognisable among other strings. */
 const prefix = 'tscr_'
 
-/** Makes a token and returns it, this once: only its digest is kept. Throws `TokenNameTaken`. */
+/** Makes a token and returns it, just this once: only its digest is kept. Throws `TokenNameTaken`. */
 export async function createToken(db: Kysely<Tables>, { name, scopes, accounts }: TokenWish): Promise<string> {
   const token = `${prefix}${randomBytes(32).toString('base64url')}`
   const digest = createHash('sha256').update(token).digest()
@@ -39,7 +39,7 @@ export async function createToken(db: Kysely<Tables>, { name, scopes, accounts }
   return token
 }
 
-/** The live ones, by name. */
+/** The valid ones, by name. */
 export async function listTokens(db: Kysely<Tables>): Promise<TokenView[]> {
   const rows = await db
     .selectFrom('api_tokens')
@@ -50,7 +50,7 @@ export async function listTokens(db: Kysely<Tables>): Promise<TokenView[]> {
   return rows.map(({ created_at, ...row }) => ({ ...row, createdAt: created_at.toISOString() }))
 }
 
-/** False when no live token has that name. */
+/** False when no valid token has that name. */
 export async function revokeToken(db: Kysely<Tables>, name: string): Promise<boolean> {
   const revoked = await db
     .updateTable('api_tokens')
@@ -61,7 +61,7 @@ export async function revokeToken(db: Kysely<Tables>, name: string): Promise<boo
   return revoked.numUpdatedRows === 1n
 }
 
-/** Whether there is any is asked first: one that is made in between is then known with all that it may, or not at all. */
+/** Whether there is any is asked first: a token made in between is then known either completely or not at all. */
 export async function loadTokens(db: Kysely<Tables>): Promise<StoredTokens> {
   const any = await isThereAny(db)
   const { rows } = await sql<{ name: string; digest: Buffer; scopes: string[]; accounts: string[] }>`

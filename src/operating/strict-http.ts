@@ -10,7 +10,7 @@ export interface HttpLimits {
   maxConnections: number
 }
 
-/** What Node's own server is told: it looks for requests that take too long only every half minute by itself. */
+/** Options for Node's own server, which by default checks only every half minute for requests that take too long. */
 export function serverOptions({ requestTimeout, maxHeaderSize }: HttpLimits) {
   return {
     // Node would answer that in its own way: see below.
@@ -23,9 +23,9 @@ export function serverOptions({ requestTimeout, maxHeaderSize }: HttpLimits) {
 }
 
 /**
- * Why a request is refused that Node takes and proxies don't: where two programs may read one differently, another can
- * be smuggled past. undefined when there is nothing against it. The connection ends with the answer, since nobody knows
- * where the next request begins.
+ * Why a request is refused that Node accepts and proxies don't: where two programs may read a request differently,
+ * another one can be smuggled past. undefined when there is nothing wrong. The answer ends the connection, since nobody
+ * knows where the next request begins.
  */
 export function ambiguityOf({ rawHeaders, headers, httpVersion }: IncomingMessage): HttpError | undefined {
   let hosts = 0

@@ -18,7 +18,7 @@ const types: { [ending: string]: string } = {
   '.svg': 'image/svg+xml',
 }
 
-/** What the import map of the page calls by these URLs, and the file of a package that is served there. */
+/** For each name in the page's import map (by its URL), the file of a package that is served there. */
 const packages: { [url: string]: string } = {
   '/assets/preact.js': 'preact',
   '/assets/preact-hooks.js': 'preact/hooks',
@@ -27,7 +27,7 @@ const packages: { [url: string]: string } = {
   '/assets/uplot.css': 'uplot/dist/uPlot.min.css',
 }
 
-/** Everything that the page needs, by URL, read once: a request names a key of this table and never a file. */
+/** Everything that the page needs, by URL, read once: a request names a key of this table, never a file. */
 export function readPageFiles(): Map<string, PageFile> {
   const files = new Map<string, PageFile>()
   for (const name of readdirSync(own)) {
@@ -41,10 +41,12 @@ export function readPageFiles(): Map<string, PageFile> {
 }
 
 export interface Index {
-  /** For those who must sign in, and for those who need not. */
+  /** For users who must sign in, and for those who need not. */
   closed: PageFile
   open: PageFile
-  /** The only script in it, which a policy lets through by its digest: it says which file answers to which name. */
+  /**
+   * The only script in the page, allowed through the policy by its digest: it says which file belongs to which name.
+   */
   importMap: string
 }
 
@@ -61,13 +63,13 @@ export function readIndex(): Index {
 
 function readPackageFile(name: string): Buffer {
   const text = readFileSync(fileURLToPath(import.meta.resolve(name)), 'utf8')
-  // The maps are not served; a browser whose tools are open would ask for them in vain.
+  // Source maps are not served; a browser with its tools open would ask for them in vain.
   return Buffer.from(text.replace(/\n?\/\/# sourceMappingURL=.*\s*$/, '\n'))
 }
 
 function pageFile(type: string, plain: Buffer): PageFile {
   const etag = `"${createHash('sha256').update(plain).digest('base64url').slice(0, 22)}"`
   let gzipped: Buffer | undefined
-  // when it is asked for: a start does not wait for it
+  // Compressed when first asked for, so that the start does not wait for it.
   return { type, plain, gzipped: () => (gzipped ??= gzipSync(plain, { level: 9 })), etag }
 }

@@ -3,13 +3,13 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import { type PageFile, readIndex, readPageFiles } from './page-files.ts'
 
 export interface PageRoutesOptions {
-  /** Then nobody needs to sign in. */
+  /** True when nobody needs to sign in. */
   tryOut: () => boolean
 }
 
 /**
- * `GET /`: the operator's page. It is the same for everybody and shows nothing by itself: what it shows it asks of the
- * API, with the token of who signs in.
+ * `GET /`: the operator's page. It is the same for everybody and contains no data: it gets that from the API, with the
+ * token of the person who signs in.
  */
 export const pageRoutes: FastifyPluginAsync<PageRoutesOptions> = async (app, { tryOut }) => {
   const { open, closed, importMap } = readIndex()
@@ -25,7 +25,7 @@ export const pageRoutes: FastifyPluginAsync<PageRoutesOptions> = async (app, { t
 }
 
 function sendFile({ headers }: FastifyRequest, reply: FastifyReply, { type, plain, gzipped, etag }: PageFile) {
-  // Asked for again with every visit, answered with 304: after an update nobody sees half of the old page.
+  // Revalidated at every visit and answered with 304, so that after an update nobody sees half of the old page.
   reply.header('cache-control', 'no-cache').header('etag', etag).header('vary', 'accept-encoding')
   reply.header('x-content-type-options', 'nosniff')
   if (headers['if-none-match']?.includes(etag)) return reply.code(304).send()
@@ -34,7 +34,7 @@ function sendFile({ headers }: FastifyRequest, reply: FastifyReply, { type, plai
   return reply.header('content-encoding', 'gzip').send(gzipped())
 }
 
-/** Nothing but our own files, and the one script in the page whose digest this is. */
+/** Nothing but our own files, and the one script in the page that has this digest. */
 function contentPolicy(script: string): string {
   const digest = createHash('sha256').update(script).digest('base64')
   return [

@@ -1,9 +1,9 @@
 import type { ReadableSpan, SpanExporter } from '@opentelemetry/sdk-trace-node'
 
 /**
- * An exporter that hands on of each span what is known to hold no identifier and no secret. An allow-list: the path of a
- * request names devices, and the message of an error quotes values. Statements are told by their text alone, since all
- * values are parameters.
+ * An exporter that passes on only those parts of each span that are known to hold no identifier and no secret. An
+ * allow-list: the path of a request names devices, and the message of an error quotes values. Of statements only the
+ * text is passed on, since all values are parameters.
  */
 export function onlyWhatMayBeTold(exporter: SpanExporter): SpanExporter {
   return {

@@ -14,9 +14,9 @@ const stopWithinMs = 2_000
 const tellEveryMs = 60_000
 
 /**
- * Traces by OpenTelemetry's standard variables: requests by Fastify's own instrumentation, statements by that of pg.
- * What comes from outside begins a trace of its own, since a stranger's header decides nothing here; `OTEL_PROPAGATORS`
- * set to tracecontext lets callers continue theirs.
+ * Traces, configured by OpenTelemetry's standard variables: requests by Fastify's own instrumentation, statements by
+ * that of pg. Requests from outside start a trace of their own, since a stranger's header must decide nothing here;
+ * `OTEL_PROPAGATORS=tracecontext` lets callers continue theirs.
  */
 export function startTracing(env: NodeJS.ProcessEnv): Tracing {
   const provider = new NodeTracerProvider({
@@ -76,14 +76,17 @@ export function startTracing(env: NodeJS.ProcessEnv): Tracing {
   }
 }
 
-/** Modules that were imported are not seen by the instrumentation: it is shown them once, by the way that it watches. */
+/**
+ * The instrumentation does not notice modules loaded by import, so each is shown to it once, through the hook that it
+ * watches.
+ */
 function patchPg(): void {
   const require = createRequire(import.meta.url)
   require('pg')
   createRequire(require.resolve('pg'))('pg-pool')
 }
 
-/** That it fails, not with what: messages may hold addresses and answers. At most once a minute. */
+/** That it fails, but not how: messages may contain addresses and answers. At most once a minute. */
 function tellOfFailures(log: Logger): void {
   let toldAt = Number.NEGATIVE_INFINITY
   const tell = () => {

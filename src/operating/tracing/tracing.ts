@@ -1,15 +1,17 @@
 import type { Logger } from 'pino'
 
-/** The traces of the service, to whom they are kept off: see `start-tracing.ts` for what makes them. */
+/** Tracing as the rest of the service sees it; `start-tracing.ts` implements it. */
 export interface Tracing {
-  /** For the log lines of a request: the ids of the span that it is in, if any. */
+  /** For the log lines of a request: the ids of the span that it belongs to, if any. */
   ids(): { traceId?: string; spanId?: string }
-  /** Notes in which request's span a callback came. */
+  /** Remembers in which request's span a callback arrived. */
   remember(callback: object): void
-  /** Does the work of one transaction in a span that continues the first callback's trace, and is linked with all. */
+  /**
+   * Does the work of one transaction in a span that continues the first callback's trace and is linked to all of them.
+   */
   transaction<T>(callbacks: readonly object[], work: () => Promise<T>): Promise<T>
-  /** Where failures to hand over are told. */
+  /** Where failures to export are logged. */
   tellOf(log: Logger): void
-  /** Hands over what is left, or gives it up soon. */
+  /** Exports what is left, or soon gives up. */
   stop(): Promise<void>
 }

@@ -1,8 +1,8 @@
 type Env = { [name: string]: string | undefined }
 
 /**
- * Whether the standard variables of OpenTelemetry ask for traces: an endpoint to send them to, or an exporter by name.
- * Nothing of OpenTelemetry is loaded otherwise. Throws where they ask for what is not here.
+ * Whether OpenTelemetry's standard variables ask for traces: with an endpoint to send them to, or an exporter by name.
+ * Otherwise nothing of OpenTelemetry is loaded. Throws when they ask for something that is not available here.
  */
 export function isTracingWanted(env: Env): boolean {
   if (env.OTEL_SDK_DISABLED?.toLowerCase() === 'true' || env.OTEL_TRACES_EXPORTER === 'none') return false

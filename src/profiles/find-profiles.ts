@@ -5,7 +5,7 @@ import type { Accounts } from '../operating/access.ts'
 import { ofAccounts } from '../operating/of-accounts.ts'
 import { type Identifier, type IdentifierKind, imeiBase } from '../thingspace/identifiers.ts'
 
-/** Which profile it is, and what it takes from the activation that spoke of it last. */
+/** Which profile it is, and what it takes from the activation that last spoke of it. */
 export interface Named {
   iccid: string
   account_name: string
@@ -18,18 +18,18 @@ export type FoundProfile = Omit<ProfilesTable, 'evidence' | `spoken_${string}`> 
 /** With the number of the transaction that wrote the row, which differs whenever the row does. */
 export type Written<Row> = Row & { written: string }
 
-/** What may be read of each profile: everything, or only what tells whether it is still what it was. */
+/** What to read of each profile: everything, or only what shows whether it is still the same. */
 export interface Shown {
   all: FoundProfile
   version: Named
 }
 
-/** As the answer to which of the ids it was found. */
+/** With the index of the id that it was found for. */
 type Numbered<Row = FoundProfile> = Row & { n: number }
 
 /**
- * Of each identifier, all profiles of the device that it names: those that share its EID, without EID its IMEI, without
- * both the one profile. An identifier that moved from one device to another means the one that was confirmed last.
+ * For each identifier, all profiles of the device that it names: those that share its EID, without an EID its IMEI,
+ * without either the one profile. An identifier that moved from one device to another means the device confirmed last.
  */
 export async function findDevices<Columns extends keyof Shown>(
   db: Kysely<Tables>,
@@ -68,7 +68,9 @@ function devicesOf(kind: IdentifierKind, accounts: Accounts): RawBuilder<unknown
     )`
 }
 
-/** Of each ICCID its profile, or none; of several accounts that may be seen, the one that confirmed it last. */
+/**
+ * For each ICCID its profile, or none; if several accounts that may be seen have it, the one that confirmed it last.
+ */
 export async function findProfiles<Columns extends keyof Shown>(
   db: Kysely<Tables>,
   iccids: readonly string[],
@@ -89,7 +91,7 @@ export async function findProfile(db: Kysely<Tables>, iccid: string, accounts: A
   return found?.[0] ?? null
 }
 
-/** Of each identifier, of any kinds, every profile that carries it: in one round trip. */
+/** For each identifier, of any kind, every profile that carries it, in one round trip. */
 export async function lookUpProfiles(
   db: Kysely<Tables>,
   ids: readonly (Identifier & { kind: IdentifierKind })[],
@@ -120,8 +122,8 @@ function numbered(kind: IdentifierKind, ids: readonly string[]): RawBuilder<unkn
 }
 
 /**
- * `past` is the first text that an IMEI of the same device comes before: behind 14 digits a colon follows the digit 9.
- * Fewer digits are the beginning of many, and mean only themselves.
+ * `past` is the first text that sorts after every IMEI of the same device: after 14 digits, a colon sorts behind the
+ * digit 9. Fewer digits are the beginning of many IMEIs, and match only themselves.
  */
 function searched(kind: IdentifierKind, id: string, n: number): { n: number; id: string; past: string | null } {
   if (kind !== 'imei') return { n, id, past: null }
@@ -129,12 +131,12 @@ function searched(kind: IdentifierKind, id: string, n: number): { n: number; id:
   return { n, id: digits, past: digits.length < 14 ? `${digits}\u0001` : `${digits}:` }
 }
 
-/** The same of a stored one. */
+/** The same for a stored IMEI. */
 const past = sql`left(p.imei, 14) || case when length(p.imei) < 14 then chr(1) else ':' end`
 
 /**
- * That the profile `p` carries the identifier `w.id`. An IMEI as a range, for left() is no condition that row-level
- * security lets an index answer.
+ * That the profile `p` carries the identifier `w.id`. IMEIs are compared as a range, since row-level security lets no
+ * index answer a condition with left().
  */
 function carries(kind: IdentifierKind): RawBuilder<unknown> {
   if (kind === 'imei') return sql`p.imei collate "C" >= w.id and p.imei collate "C" < w.past and p.imei is not null`

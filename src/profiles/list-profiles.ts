@@ -19,8 +19,9 @@ export interface ProfileFilter {
 }
 
 /**
- * Profiles that these accounts may see, in the order of their ICCIDs, which no write changes. Those changed after a time
- * come in the order of their changes: a profile that changes while they are read moves to the end, and comes again.
+ * Profiles that these accounts may see, in the order of their ICCIDs, which no write changes. Those changed after a
+ * time come in the order of their changes: a profile that changes while the list is read moves to the end, and comes
+ * again.
  */
 export function listProfiles(
   db: Kysely<Tables>,

@@ -8,7 +8,10 @@ import { ofAccounts } from '../operating/of-accounts.ts'
 import { type Found, findPage, type PageRequest } from '../operating/page.ts'
 import type { FoundProfile } from './find-profiles.ts'
 
-/** Every change of one profile, newest first. One that went from account to account has one history: each change names its own. */
+/**
+ * Every change of one profile, newest first. A profile that moved between accounts has one history: each change names
+ * its account.
+ */
 export function findHistory(
   db: Kysely<Tables>,
   cursors: Cursors,

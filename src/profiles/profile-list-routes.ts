@@ -15,7 +15,7 @@ export interface ProfileListRoutesOptions {
   cursors: Cursors
 }
 
-/** A word of the carrier, taken in any case. */
+/** One of the carrier's words, accepted in any case. */
 function word(description: string, example: string) {
   return Type.Optional(
     Type.String({ minLength: 1, maxLength: 128, pattern: printable, description, examples: [example] }),

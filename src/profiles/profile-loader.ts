@@ -7,7 +7,7 @@ import type { IdentifierKind } from '../thingspace/identifiers.ts'
 import { findDevices, findProfiles, type Named, type Shown, type Written } from './find-profiles.ts'
 import { deviceView, profileView } from './profile-view.ts'
 
-/** What is sent to who asks: the text of the JSON and its entity tag. */
+/** What is sent to the caller: the JSON text and its entity tag. */
 export interface Answer {
   tag: string
   body: string
@@ -20,12 +20,15 @@ export interface ProfileLoader {
 }
 
 interface Kept {
-  /** Of the rows that it was made from. */
+  /** The version of the rows that it was made from. */
   version: string
   answer: Answer
 }
 
-/** The profiles of the whole device that carries an identifier of that kind, or the one profile; and who asks. */
+/**
+ * What is asked for (all profiles of the device that carries an identifier of that kind, or the one profile), and by
+ * whom.
+ */
 interface Sought {
   kind: IdentifierKind
   whole: boolean
@@ -35,9 +38,9 @@ interface Sought {
 const keptBytes = 32 * 2 ** 20
 
 /**
- * Answers of single devices and profiles. Who asks at the same time shares a round trip. What was answered is kept as
- * text; whether it still holds is asked of the database every time, which costs a part of reading it all anew. Nobody
- * is ever answered with less than was committed before the question.
+ * Answers about single devices and profiles. Callers who ask at the same time share a round trip. Answers are kept as
+ * text; the database is asked every time whether they still hold, which costs a fraction of reading everything again.
+ * So nobody ever gets less than what was committed before the question.
  */
 export function createProfileLoader(seenBy: SeenBy): ProfileLoader {
   const kept = new LRUCache<string, Kept>({
@@ -99,8 +102,8 @@ function keyOf(sought: Sought): string {
 }
 
 /**
- * Differs as soon as a row was written anew, came or went, or its activation was given another name or operation. One
- * transaction may write several rows: which one it is tells its key.
+ * Changes whenever a row is rewritten, added or removed, or its activation gets another name or operation. One
+ * transaction may write several rows, so the key is part of it.
  */
 function versionOf(rows: readonly Written<Named>[]): string {
   return rows.map(row => [row.iccid, row.account_name, row.written, row.request_id, row.operation].join(' ')).join()

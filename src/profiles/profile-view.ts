@@ -108,7 +108,10 @@ export function profileView(row: FoundProfile): ProfileView {
   }
 }
 
-/** A device is its profiles; its own identifiers are those of the profile confirmed last. Never called with none. */
+/**
+ * A device is its profiles; its own identifiers are those of the profile confirmed last. There must be at least one
+ * row.
+ */
 export function deviceView(rows: readonly FoundProfile[]): DeviceView {
   const byConfirmation = rows.toSorted((one, other) => other.confirmed_at.getTime() - one.confirmed_at.getTime())
   return {
@@ -118,7 +121,7 @@ export function deviceView(rows: readonly FoundProfile[]): DeviceView {
   }
 }
 
-/** What decides how a profile is shown: for its ETag, cheaper than the answer itself. */
+/** Everything that decides how a profile is shown: for its ETag, cheaper than the answer itself. */
 export function profileTagParts(row: FoundProfile): unknown[] {
   return [
     row.iccid,

@@ -1,18 +1,18 @@
 import { addStatement, type Evidence, noEvidence, type Statement } from '../activations/result.ts'
 import type { AddressUpdate, ProfileFacts } from '../thingspace/read-callback.ts'
 
-/** What one message says of one profile, with all that is needed to put it in its place among the others. */
+/** What one message says about one profile, with all that is needed to rank it among the others. */
 export interface ProfileMessage extends Statement {
   sourceId: string
   activationId: string
-  /** When its activation was sent; of an activation not recorded yet, when its first callback came. */
+  /** When its activation was sent; if that is not recorded yet, when its first callback came. */
   submittedAt: Date
   eid: string | null
   imei: string | null
   facts: ProfileFacts
 }
 
-/** What is known of one profile, folded from all messages that name it. */
+/** What is known about one profile, folded from all messages that name it. */
 export interface Profile {
   eid: string | null
   imei: string | null
@@ -24,13 +24,16 @@ export interface Profile {
   servicePlan: string | null
   addressUpdate: AddressUpdate | null
   credentialCallbackId: string | null
-  /** The newest activation that spoke of it, and what its messages say. */
+  /** The newest activation that spoke of it, and what that activation's messages say. */
   activationId: string
   evidence: Evidence
   lastWord: Rank
 }
 
-/** A message's place: newest activation by submission, within it final words over warnings, then arrival. */
+/**
+ * A message's place in the order: by submission of its activation, within that final words after warnings, then by
+ * arrival.
+ */
 export interface Rank {
   submittedAt: Date
   activationId: string
@@ -44,7 +47,7 @@ export function rankOf(message: ProfileMessage): Rank {
   return { submittedAt, activationId, final: message.result !== 'warning', at, sourceId }
 }
 
-/** Below zero when `one` comes before `other`. A total order: no two messages share a source id. */
+/** Negative when `one` comes before `other`. A total order: no two messages share a source id. */
 export function compareRanks(one: Rank, other: Rank): number {
   return (
     one.submittedAt.getTime() - other.submittedAt.getTime() ||
@@ -60,12 +63,12 @@ function compareIds(one: string, other: string): number {
   return one.length - other.length || (one < other ? -1 : one > other ? 1 : 0)
 }
 
-/** True when the message must be put in before others that are known already: then the profile is folded anew. */
+/** True when the message must be inserted before others that are already known: then the profile is folded again. */
 export function comesBefore(message: ProfileMessage, profile: Profile | null): boolean {
   return profile !== null && compareRanks(rankOf(message), profile.lastWord) < 0
 }
 
-/** The profile after a message that comes after all others. What the message does not say stays as it was. */
+/** The profile after a message that ranks last. What the message does not say stays as it was. */
 export function withMessage(profile: Profile | null, message: ProfileMessage): Profile {
   const { facts } = message
   const sameActivation = profile?.activationId === message.activationId
@@ -86,7 +89,7 @@ export function withMessage(profile: Profile | null, message: ProfileMessage): P
   }
 }
 
-/** What a profile is, from every message that names it, in whatever order they came; null without any. */
+/** What a profile is, from every message that names it, in whatever order they came; null when there is none. */
 export function profileFrom(messages: readonly ProfileMessage[]): Profile | null {
   const inOrder = [...messages].sort((one, other) => compareRanks(rankOf(one), rankOf(other)))
   return inOrder.reduce<Profile | null>(withMessage, null)

@@ -3,26 +3,29 @@ import type { CallbackWriter } from './callback-writer.ts'
 import { StoreBusy } from './store-errors.ts'
 
 export interface AdmittingWriter extends CallbackWriter {
-  /** Whether one that comes now would wait in vain. */
+  /** Whether a callback that arrives now would wait in vain. */
   isFull(): boolean
 }
 
-/** What may wait before anything is known of how fast the database is, and at least and at most. */
+/** How many may wait: before anything is known of the database's speed, at least, and at most. */
 const atFirst = 1_000
 export const leastWaiting = 256
 const most = 5_000
-/** A callback is given up after 1.8 seconds: no more are let in than were committed in a part of that. */
+/** A callback is given up after 1.8 seconds, so no more may wait than were committed in a fraction of that. */
 const shareOfSecond = 0.6
-/** As many keep the transactions full. No more while this process itself is behind: who waits then is not even read. */
+/**
+ * This many keep the transactions full. No more while this process itself is behind: further ones would not even be
+ * read.
+ */
 const whenBehind = 512
 const windowMs = 1_000
 const busyAt = 200
 
 /**
- * Refuses at once what would wait in vain: it would be refused in the end, but late, and the work on it would be another
- * one's loss. How many may wait follows from how many were committed in the last second in which many waited. When
- * hardly any waited at some moment of a second in which others were refused, there was room for those: twice as many are
- * let in then. Otherwise a number that was learned in the worst second of a flood would keep itself up for ever.
+ * Refuses at once what would wait in vain: it would be refused in the end anyway, but late, and the work on it would be
+ * taken from others. How many may wait follows from how many were committed in the last second in which many waited. If
+ * at some moment of a second in which others were refused hardly any waited, there was room for those, and twice as
+ * many are let in from then on. Otherwise a number learned in the worst second of a flood would perpetuate itself.
  */
 export function admitEarly(
   writer: CallbackWriter,

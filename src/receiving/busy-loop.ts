@@ -1,26 +1,29 @@
 export interface BusyLoop {
-  /** To be called for each that comes. Whether callers have waited for this process itself, for longer than a burst. */
+  /**
+   * To be called for each arriving callback. Whether callers have been waiting for this process itself, for longer than
+   * a burst lasts.
+   */
   isBehind(): boolean
-  /** One was refused for that reason: it is not over. */
+  /** One was refused for that reason, so it is not over. */
   refused(): void
 }
 
-/** A turn of the event loop that takes so long left callers waiting in the buffers of their connections. */
+/** A turn of the event loop this long has left callers waiting in the buffers of their connections. */
 const longMs = 200
 /** A burst is over by then, and all of it is let in. What lasts longer is more than can be done. */
 const burstMs = 1_000
 const burstTurns = 4
-/** Nobody had to be refused for so long: it is over. */
+/** When nobody had to be refused for this long, it is over. */
 const overMs = 500
 /**
- * And when long turns have not shown it again for so long: callers who are refused and come back at once would otherwise
+ * And when no long turn has confirmed it for this long: callers who are refused and come back at once would otherwise
  * keep it alive for ever, long after the flood.
  */
 const shownForMs = 3_000
 
 /**
- * Tells when the queue is not in front of the database but in front of the event loop, where nothing counts it: callers
- * that nobody reads from. One turn after another then takes long, without a pause.
+ * Recognises when the queue is not in front of the database but in front of the event loop, where nothing counts it:
+ * callers whose requests nobody reads. Then one turn after another takes long, without a pause.
  */
 export function watchLoop(
   now: () => number = () => performance.now(),

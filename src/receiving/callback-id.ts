@@ -5,7 +5,7 @@ const random = randomBytesOf(16)
 let msecs = 0
 let seq = 0
 
-/** A UUIDv7. Within this process ids are in the order in which they are given, also within one millisecond. */
+/** A UUIDv7. Within this process ids are in the order in which they were issued, even within one millisecond. */
 export function nextCallbackId(): string {
   const bytes = random()
   const now = Date.now()

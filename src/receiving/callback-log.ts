@@ -13,8 +13,8 @@ export interface LoggedCallback {
 }
 
 /**
- * One line per callback, up to so many a second; of further ones how many there were, by verdict, when the second is
- * over. Writing a line for each of a burst of 10,000 would cost as much as storing some of them.
+ * One line per callback, up to a number per second; for the rest, one line with how many there were of each verdict
+ * when the second is over. Writing a line for each of a burst of 10,000 would cost as much as storing some of them.
  */
 export function logCallbacks(log: Log, perSecond: number): (line: Log, callback: LoggedCallback) => void {
   let began = Number.NEGATIVE_INFINITY

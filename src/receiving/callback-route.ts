@@ -24,21 +24,21 @@ export interface CallbackRouteOptions {
   allowedSources: AddressList
   /** The listener of an account and service; null when there is none. */
   findListener: (accountName: string, serviceName: string) => ListenerCredentials | null
-  /** False until the listeners could be read: the one that is missing may be among them. */
+  /** False until the listeners have been read: a missing one may be among them. */
   areListenersKnown: () => boolean
-  /** Without any listener: callbacks from loopback need no credentials. */
+  /** Without any listener, callbacks from loopback need no credentials. */
   tryOut: () => boolean
-  /** Whether a callback that comes now would wait in vain. */
+  /** Whether a callback that arrives now would wait in vain. */
   isFull: () => boolean
   bodyLimit: number
-  /** Lines that are written of callbacks in a second. */
+  /** How many callbacks a second get a log line of their own. */
   logPerSecond: number
   metrics: Pick<Metrics, 'received' | 'refused' | 'unknownValues'>
 }
 
 const Params = Type.Object({ accountName: Type.String(), serviceName: Type.String() })
 
-/** For who reads the documentation: the body itself is read by hand, as tolerantly as can be. */
+/** For readers of the documentation: the body itself is parsed by hand, as tolerantly as possible. */
 const Message = Type.Object(
   {},
   {
@@ -84,8 +84,9 @@ const Kept = Type.Object(
 
 /**
  * `POST /callbacks/{accountName}/{serviceName}`: one message from ThingSpace. Checked in this order, the body unread
- * until the first two hold: source address, listener, size, JSON, credentials, shape. Then stored, then answered: a
- * 200 means committed, a 202 that the database is away and the spool has it on its disk. Whatever is wrong with a sender is answered with one and the same 403.
+ * until the first two hold: source address, listener, size, JSON, credentials, shape. Then stored, then answered: 200
+ * means committed; 202 means that the database is away and the spool has it on disk. Whatever is wrong with a sender
+ * gets the same 403.
  */
 export const callbackRoute: FastifyPluginAsyncTypebox<CallbackRouteOptions> = async (app, options) => {
   const { metrics } = options
@@ -136,7 +137,7 @@ export const callbackRoute: FastifyPluginAsyncTypebox<CallbackRouteOptions> = as
       if (request.headers['content-encoding'] !== undefined) {
         throw new HttpError(415, 'send the body as it is, without Content-Encoding')
       }
-      // Fastify would refuse a content type that it can't parse; here it says nothing that matters.
+      // Fastify would refuse a content type that it can't parse; here the content type means nothing.
       request.headers['content-type'] = 'application/json'
     },
     onResponse: async (_request, { statusCode }) => {
@@ -179,7 +180,7 @@ async function receive(options: CallbackRouteOptions, request: CallbackRequest):
   }
 }
 
-/** Throws unless it comes to a listener that we know. */
+/** Throws unless it is addressed to a listener that we know. */
 function checkAddressed(options: CallbackRouteOptions, request: Pick<FastifyRequest, 'ip' | 'params'>): void {
   const { accountName, serviceName } = request.params as { accountName: string; serviceName: string }
   if (!nameInUrl.test(accountName) || !nameInUrl.test(serviceName)) throw notAccepted()
@@ -191,7 +192,7 @@ function mayGoWithout({ tryOut }: CallbackRouteOptions, address: string): boolea
   return tryOut() && isLoopback(address)
 }
 
-/** One answer for a wrong address, an unknown listener and wrong credentials: it tells a stranger nothing. */
+/** The same answer for a wrong address, an unknown listener and wrong credentials: it reveals nothing to a stranger. */
 function notAccepted(): HttpError {
   return new HttpError(403, 'not accepted')
 }
@@ -200,10 +201,12 @@ function notNow(): HttpError {
   return new HttpError(503, 'the callback could not be stored now; send it again', { 'retry-after': '1' })
 }
 
-/** One for all, told before the body is read: refusing must cost next to nothing when there is most to refuse. */
+/**
+ * One error for all, answered before the body is read: refusing must cost next to nothing when there is most to refuse.
+ */
 const full = notNow()
 
-/** Only names that ThingSpace uses: a label with any name would grow without end. */
+/** Only names that ThingSpace uses: a label that takes any name would grow without end. */
 function serviceLabel(serviceName: string): string {
   return callbackServices.has(serviceName) ? serviceName : 'other'
 }

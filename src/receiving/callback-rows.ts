@@ -14,7 +14,7 @@ export interface NewCallback {
   highestCallbackCount: number | null
 }
 
-/** Ids of the callbacks among these that are stored already, by fingerprint. */
+/** Ids of those callbacks that are stored already, by fingerprint. */
 export async function findStored(
   db: Kysely<Tables>,
   callbacks: readonly IncomingCallback[],
@@ -35,8 +35,8 @@ const findByFingerprint = statement<{ id: string; fingerprint: string }>`
   join callbacks c on c.activation_id = w.id and c.fingerprint = w.fingerprint`
 
 /**
- * Callbacks of known requests. The unique key has the last word: were one stored already, which the lock on
- * its activation rules out, the transaction would fail and start over.
+ * Callbacks of known requests. The unique key has the last word: if one were stored already, which the lock on its
+ * activation rules out, the transaction would fail and start over.
  */
 export function callbacksToInsert(callbacks: readonly NewCallback[], now: Date): Write {
   return { statement: insertNew, rows: rowsOfNew(callbacks, now) }
@@ -44,7 +44,7 @@ export function callbacksToInsert(callbacks: readonly NewCallback[], now: Date):
 
 /**
  * Inserts callbacks that name no request. No lock keeps another transaction from storing the same one, so the unique
- * key decides, and the id of the one that is stored is returned by fingerprint.
+ * key decides, and the ids of those that are stored are returned by fingerprint.
  */
 export async function insertNameless(
   db: Kysely<Tables>,
@@ -61,7 +61,7 @@ const newCallbacks = rows(
    sealed bytea, seal_key_id text`,
 )
 
-// Both in order of fingerprint, so that two transactions never wait for each other crosswise.
+// Both in the order of the fingerprints, so that two transactions never deadlock.
 const insertNew = statement`insert into callbacks select * from ${newCallbacks} order by fingerprint`
 
 const insertOrCount = statement<{ id: string; fingerprint: string }>`

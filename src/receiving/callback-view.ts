@@ -71,7 +71,10 @@ export function callbackView(row: FoundCallback): CallbackView {
   }
 }
 
-/** What decides how a callback is shown: for a tag, cheaper than the answer itself. Reprocessing may change any of it. */
+/**
+ * Everything that decides how a callback is shown: for a tag, cheaper than the answer itself. Reprocessing may change
+ * any of it.
+ */
 export function callbackTagParts(row: FoundCallback): unknown[] {
   const { id, request_id, verdict, reason, last_seen_at, times_seen, result, fault_code, fault_message, body } = row
   const counted = [last_seen_at.getTime(), times_seen, row.highest_callback_count]

@@ -16,8 +16,8 @@ import { findHeldCallbacks, fingerprintsOf, type Waiting, waitFor } from './wait
 
 export interface CallbackWriter {
   /**
-   * Resolves once the callback and its effect are committed. Rejects with `StoreBusy` at once when too many wait, with
-   * `StoreUnavailable` when it was not committed in time; the outcome is then unknown, and a repeat is harmless.
+   * Resolves once the callback and its effect are committed. Rejects at once with `StoreBusy` when too many wait, and
+   * with `StoreUnavailable` when it was not committed in time; then the outcome is unknown, and a repeat is harmless.
    */
   store(message: Authentic): Promise<StoredCallback>
   /** Callbacks that wait or are being written. */
@@ -27,15 +27,15 @@ export interface CallbackWriter {
 }
 
 export interface WriterOptions {
-  /** null until the database was reached for the first time. */
+  /** null until the database has been reached for the first time. */
   keys: () => Keys | null
-  /** Transactions under way at once: while one commits, the next one is prepared. */
+  /** How many transactions are under way at once: while one commits, the next one is prepared. */
   transactions?: number
-  /** Callbacks in one transaction at most. */
+  /** How many callbacks share one transaction at most. */
   batch?: number
-  /** Callbacks that may wait. */
+  /** How many callbacks may wait. */
   queue?: number
-  /** Milliseconds until a callback that is not committed is answered with 503. */
+  /** Milliseconds after which a callback that is not committed yet is answered with 503. */
   patienceMs?: number
   onRetry?: (refusal: Refusal, error: unknown, callbacks: number) => void
   onCommit?: (callbacks: number, seconds: number) => void
@@ -44,14 +44,14 @@ export interface WriterOptions {
 }
 
 const heldPauseMs = 100
-/** After so many tries a server that met a fault of its own may have met it in one of these callbacks. */
+/** After this many tries, a server that hit an internal fault may have hit it at one of these callbacks. */
 const triesOfUnwell = 3
-/** A key that another transaction was faster with is seen by the next try: after so many it is no race. */
+/** A key that another transaction inserted first is visible to the next try: after this many it is no race. */
 const triesOfConflict = 5
 
 /**
  * One writer for all connections: callbacks that arrive while a transaction is under way share the next one, so the
- * cost of a commit is divided by as many as wait. One that the database refuses is found by halving its batch, and
+ * cost of a commit is divided among all that wait. One that the database refuses is found by halving its batch, and
  * quarantined; its neighbours are stored. So is one that always makes the server fail, or crash.
  */
 export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptions): CallbackWriter {
@@ -80,7 +80,7 @@ export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptio
       const entry = waitFor(message, patienceMs, resolve, reject)
       prepare(entry)
       waiting.push(entry)
-      // All that wait before it are held up by what is busy, or they would have been taken.
+      // If any ahead of it were ready, they would have been taken: all of those are blocked by busy requests.
       if (entry.request === null || !busy.has(entry.request)) workSoon()
     })
   }
@@ -91,14 +91,17 @@ export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptio
     try {
       entry.prepared = prepareCallback(entry.message, known)
     } catch {
-      // Tried again, and quarantined, where its batch is written.
+      // It is tried again, or quarantined, where its batch is written.
       return
     }
     const { requestId } = entry.prepared.reading
     entry.request = requestId === null ? null : `${requestId} ${entry.message.accountName}`
   }
 
-  /** Once all that the network has brought by now is read: else the first of them would get a transaction of its own. */
+  /**
+   * Once everything that the network has delivered by now is read: otherwise the first one would get a transaction of
+   * its own.
+   */
   function workSoon(): void {
     if (isSoon) return
     isSoon = true
@@ -130,9 +133,9 @@ export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptio
   }
 
   /**
-   * The oldest that wait, without those of a request that is being written: a transaction would only wait for that
-   * row, and meanwhile as many more callbacks of a bulk activation come to share the next one. One that may crash the
-   * server goes alone.
+   * The oldest that wait, except those of a request that is being written: a transaction would only wait for that row,
+   * and meanwhile more callbacks of a bulk activation come to share the next one. A callback that may crash the server
+   * goes alone.
    */
   function takeBatch(): Waiting[] {
     const batch: Waiting[] = []
@@ -215,7 +218,10 @@ export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptio
     await writeBatch(batch.slice(half), tried)
   }
 
-  /** A server that is not well would fail at any callback: this one is at fault when its bytes are taken, and it fails again. */
+  /**
+   * A server in trouble would fail at any callback: this one is to blame if its mere bytes are accepted and it fails
+   * again.
+   */
   async function judgeAlone(entry: Waiting, error: unknown): Promise<void> {
     const known = keys()
     const mayBeServer =
@@ -228,7 +234,7 @@ export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptio
   async function quarantine(entry: Waiting, error: unknown): Promise<void> {
     const known = keys()
     if (entry.prepared?.reading.kind === 'unreadable' || known === null) {
-      // A server that fails whatever it is given may take it another time.
+      // A server that fails whatever it is given may accept it another time.
       const Kind = refusalOf(error) === 'unwell' ? StoreUnavailable : StoreRefused
       return entry.reject(new Kind('the database would not take the callback', { cause: error }))
     }
@@ -238,8 +244,8 @@ export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptio
   }
 
   /**
-   * Callbacks whose rows somebody else holds wait outside of a transaction, and are looked at again in a moment; the
-   * others are returned, so that they can go on.
+   * Callbacks whose rows somebody else holds wait outside of a transaction, and are checked again in a moment; the
+   * others are returned, so that they can proceed.
    */
   async function setHeldAside(batch: readonly Waiting[]): Promise<Waiting[]> {
     const isHeld = await db.transaction(async trx => ({ written: findHeldCallbacks(trx, batch) }))

@@ -3,14 +3,14 @@ import { isCutOff } from '../database/refusal.ts'
 
 /**
  * Callbacks that were being written when their connection ended without a word, as it does when the server's process
- * for it crashes; a link that breaks looks the same. One that met this twice is written alone from then on. When that
- * ends its connection time and again, while others are committed in between, it is what crashes the server. Known by
- * fingerprint, since senders and the spool bring it again.
+ * for it crashes; a broken link looks the same. One to which this happened twice is written alone from then on. If it
+ * then ends its connection time and again while others are committed in between, it is what crashes the server.
+ * Identified by fingerprint, since senders and the spool deliver it again.
  */
 export interface DeadlyCallbacks {
   /** Whether it is to be written alone. */
   isSuspect(fingerprint: string): boolean
-  /** Whether it is to be kept in another form, because the server does not survive this one. */
+  /** Whether it must be kept in another form, because the server does not survive this one. */
   isDeadly(fingerprint: string): boolean
   /** The transaction of these failed. */
   failed(fingerprints: readonly string[], error: unknown): void
@@ -23,7 +23,7 @@ const mostRemembered = 10_000
 
 interface Suspicion {
   cutOff: number
-  /** How often of these it was written alone, and something was committed since the time before. */
+  /** How often it was written alone, with something else committed since the time before. */
   alone: number
   /** Transactions that had been committed by the last time. */
   commits: number

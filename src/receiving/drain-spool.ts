@@ -5,7 +5,7 @@ import type { Spool, SpooledCallback, SpoolRow } from './spool.ts'
 
 export interface Drain {
   start(): void
-  /** Resolves once nothing of it is under way. */
+  /** Resolves once no drain is under way. */
   stop(): Promise<void>
 }
 
@@ -13,22 +13,22 @@ export interface DrainSpoolOptions {
   spool: Spool
   writer: Pick<CallbackWriter, 'store'>
   outage: Outage
-  /** Rejects while the database can't be written. Asked in an outage when no callback can tell. */
+  /** Rejects while the database can't be written. Called in an outage when there is no callback to tell by. */
   probe: () => Promise<void>
   onDrained: (callbacks: number) => void
-  /** Callbacks that no key at hand opens: they stay. */
+  /** Callbacks that no available key opens: they stay. */
   onUnopened: (callbacks: number) => void
   onFailure: (error: unknown) => void
 }
 
-/** As many at once: two transactions full. Callbacks that come meanwhile find room beside them. */
+/** This many at once: two full transactions. Callbacks that arrive meanwhile find room beside them. */
 const together = 512
 const pauseMs = 200
 
 /**
- * Brings what was spooled into the database, oldest first, the same way as any callback: one that is there already
- * counts as repeated. A row goes only after the commit, so that a crash in between costs nothing. In an outage one
- * callback after the other is tried, and the first that goes through ends it.
+ * Moves what was spooled into the database, oldest first, the same way as any callback: one that is there already
+ * counts as repeated. A row is deleted only after the commit, so a crash in between costs nothing. In an outage one
+ * callback after the other is tried, and the first success ends it.
  */
 export function drainSpool(options: DrainSpoolOptions): Drain {
   const { spool, writer, outage } = options
@@ -48,7 +48,9 @@ export function drainSpool(options: DrainSpoolOptions): Drain {
     }
   }
 
-  /** One batch. Resolves to the place from which to go on: one that the database will not take holds up no other. */
+  /**
+   * One batch. Resolves to the place to continue from: a callback that the database will not take holds up no other.
+   */
   async function step(place: number): Promise<number> {
     const away = outage.isOn()
     const rows = spool.after(place, away ? 1 : together)
@@ -61,7 +63,7 @@ export function drainSpool(options: DrainSpoolOptions): Drain {
     spool.remove(done)
     if (done.length > 0) options.onDrained(done.length)
     if (done.length + unopened.length < rows.length) await pause()
-    // It is back: from the oldest on.
+    // The database is back: start from the oldest.
     return away && !outage.isOn() ? 0 : last.place
   }
 
@@ -76,7 +78,7 @@ export function drainSpool(options: DrainSpoolOptions): Drain {
     return outcomes.flatMap(outcome => (outcome.status === 'fulfilled' ? (outcome.value ?? []) : []))
   }
 
-  /** At the end: nothing to do, or what is left is tried again from the beginning. */
+  /** At the end: there is nothing to do, or what is left is tried again from the beginning. */
   async function rest(place: number): Promise<number> {
     if (!outage.isOn()) await pause()
     else if (place === 0) await options.probe().then(outage.ended, pause)

@@ -50,7 +50,7 @@ export function findCallbacks(
   })
 }
 
-/** Those behind a key, oldest first: to go through all of them, also while their verdicts change. */
+/** Those after a key, oldest first: for going through all of them, even while their verdicts change. */
 export function walkCallbacks(
   db: Kysely<Tables>,
   filter: CallbackFilter,
@@ -107,7 +107,7 @@ export async function findCallback(db: Kysely<Tables>, id: string, accounts: Acc
   return rows[0] ?? null
 }
 
-/** Conditions on columns that callbacks and their counts both have. */
+/** Conditions on columns that both callbacks and their counts have. */
 function matchingGroup({ verdict, accountName, serviceName }: CallbackFilter, accounts: Accounts): RawBuilder<unknown> {
   const conditions = [
     ofAccounts('account_name', accounts),

@@ -8,10 +8,10 @@ import { openSpool, type Spool, SpoolTaken, spoolFile } from './spool.ts'
 
 /** The spools of this process: its own, and those that others left on its disk. */
 export interface HeldSpools {
-  /** Where callbacks go while the database is away; null: none is wanted, or it could not be had yet. */
+  /** Where callbacks go while the database is away; null: none is wanted, or it is not available yet. */
   own(): Spool | null
   all(): readonly Spool[]
-  /** For each of them, also for one that is had later. */
+  /** Called for each of them, including one that becomes available later. */
   onHad(work: (spool: Spool) => void): void
   close(): void
 }
@@ -20,7 +20,7 @@ export interface HoldSpoolsOptions {
   config: Pick<Config, 'dataDir' | 'spoolMaxBytes' | 'workers'>
   sealer: Sealer
   log: Logger
-  /** Of several processes, the first brings in what is left on the disk by those that there are no more. */
+  /** Of several processes, the first brings in what processes that no longer exist left on disk. */
   isFirst: boolean
 }
 
@@ -29,8 +29,9 @@ const nearlyFull = 0.9
 const askAgainMs = 1_000
 
 /**
- * Opens what there is. A spool that can't be had is asked for again: the process that has it may be the one whose place
- * this one takes, and leaves callbacks behind. Meanwhile it goes on without: the database is there far more often than away.
+ * Opens all spools that there are. One that can't be opened is tried again: the process that holds it may be the one
+ * being replaced, and may leave callbacks behind. Meanwhile the service runs without it: the database is there far more
+ * often than not.
  */
 export function holdSpools({ config, sealer, log, isFirst }: HoldSpoolsOptions): HeldSpools {
   const { dataDir, spoolMaxBytes: maxBytes, workers } = config
@@ -52,7 +53,7 @@ export function holdSpools({ config, sealer, log, isFirst }: HoldSpoolsOptions):
     have(own)
   }
 
-  /** Once, and again when it is for another reason. */
+  /** Logged once, and again when the reason changes. */
   function tell(error: unknown): void {
     const reason = String(error)
     if (reason === told) return
@@ -64,7 +65,9 @@ export function holdSpools({ config, sealer, log, isFirst }: HoldSpoolsOptions):
     } else log.error({ err: error }, 'the spool in DATA_DIR can not be opened: running without one')
   }
 
-  /** Of workers that there are no more, or of the time when a spool was wanted here: somebody has to bring these in. */
+  /**
+   * Left by workers that no longer exist, or from a time when a spool was wanted here: somebody has to bring these in.
+   */
   function openLeft(): void {
     const folders = [...(maxBytes === null ? [dataDir] : []), ...leftFolders(dataDir, workers)]
     for (const folder of folders.filter(folder => existsSync(path.join(folder, spoolFile)))) {
@@ -103,7 +106,7 @@ export function holdSpools({ config, sealer, log, isFirst }: HoldSpoolsOptions):
 
 /**
  * Whether others should take the callbacks. One that is too old is no reason to give it up: it was acknowledged. Those
- * set aside for a key that is missing are not among these: the metric tells of them, and no other replica could help.
+ * set aside because their key is missing do not count here: a metric reports them, and no other replica could help.
  */
 export function spoolProblems(spool: Spool | null, { spoolMaxAgeMs }: Pick<Config, 'spoolMaxAgeMs'>): string[] {
   if (spool === null) return []

@@ -5,7 +5,7 @@ import type { JsonMessage } from '../thingspace/json-message.ts'
 import { type Reading, readCallback } from '../thingspace/read-callback.ts'
 import { takeSecretsOut } from '../thingspace/secrets-in-callback.ts'
 
-/** An authentic message, read and with its secrets sealed: what the writer takes. */
+/** An authentic message, parsed, with its secrets sealed: what the writer takes. */
 export interface IncomingCallback {
   id: string
   accountName: string
@@ -16,7 +16,7 @@ export interface IncomingCallback {
   body: string | null
   sealed: Buffer | null
   sealKeyId: string | null
-  /** Part of a try that failed: was that committed all the same, this delivery is counted. */
+  /** An earlier try to store it failed: if that was committed after all, this delivery is counted already. */
   tried?: boolean
   /** See `Authentic`. */
   spooledAt?: Date | undefined
@@ -28,7 +28,7 @@ export interface Authentic {
   serviceName: string
   bytes: Buffer
   json: Extract<JsonMessage, { ok: true }>
-  /** When it came, where that was long ago: it lay in the spool. */
+  /** When it came, if that was long ago, because it lay in the spool. */
   spooledAt?: Date | undefined
 }
 
@@ -37,13 +37,16 @@ export interface Keys {
   fingerprintKey: Buffer
 }
 
-/** From an authentic message to what is stored of it. Pure, but for the random part of sealing. */
+/** From an authentic message to what is stored of it. Pure, except for the randomness of sealing. */
 export function prepareCallback(message: Authentic, keys: Keys): IncomingCallback {
   const reading = readCallback(message.json)
   return reading.kind === 'unreadable' ? keepBytes(message, reading, keys) : keepBody(message, reading, keys)
 }
 
-/** For a message that can be read but that the database will not take: as unreadable, so that nothing is lost. */
+/**
+ * For a message that is readable but that the database will not take: stored like an unreadable one, so that nothing is
+ * lost.
+ */
 export function quarantineCallback(message: Authentic, reason: string, keys: Keys): IncomingCallback {
   const { requestId, callbackCount } = readCallback(message.json)
   return keepBytes(message, { kind: 'unreadable', requestId, callbackCount, reason }, keys)

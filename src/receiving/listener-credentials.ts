@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto'
 import { credentialsDigest } from '../listeners/credentials-digest.ts'
 import type { JsonMessage } from '../thingspace/json-message.ts'
 
-/** One listener as we keep it: digests only, of the current credentials and of those before them. */
+/** One listener as we keep it: only digests, of the current credentials and of the previous ones. */
 export interface ListenerCredentials {
   accountName: string
   serviceName: string
@@ -11,7 +11,7 @@ export interface ListenerCredentials {
 
 export interface AcceptedCredentials {
   digest: Buffer
-  /** What the digest is keyed with. */
+  /** The key of the digest. */
   key: Buffer
   /** Epoch milliseconds. */
   until: number
@@ -19,8 +19,8 @@ export interface AcceptedCredentials {
 
 /**
  * True when the message carries this listener's credentials, at its top, in clear ([DOC], fact sheet 1.2). The carrier
- * goes on sending the old password for up to 14 minutes after a rotation [OBS], so the previous one is taken as well.
- * Credentials that stand twice are not credentials: two readers could take different ones for true.
+ * goes on sending the old password for up to 14 minutes after a rotation [OBS], so the previous one is accepted as
+ * well. Credentials that occur twice are not accepted: two readers might each believe a different one.
  */
 export function isAuthentic(listener: ListenerCredentials, json: Extract<JsonMessage, { ok: true }>): boolean {
   if (json.duplicateKeys.some(({ key, depth }) => depth === 1 && isCredential(key))) return false

@@ -4,15 +4,15 @@ import { credentialsDigest } from '../listeners/credentials-digest.ts'
 import type { AcceptedDigest } from '../listeners/stored-listeners.ts'
 import type { AcceptedCredentials, ListenerCredentials } from './listener-credentials.ts'
 
-/** Those registered by command, as they were read last. */
+/** Those registered by command, as last read. */
 export interface StoredAccepted {
   key: Buffer
   accepted: readonly AcceptedDigest[]
 }
 
 /**
- * Finds a listener by account and service, among those of the environment and those that `stored` tells of. Needs no
- * database; holds digests of the credentials, never the credentials.
+ * Finds a listener by account and service, among those of the environment and those in `stored`. Needs no database;
+ * holds digests of the credentials, never the credentials.
  */
 export function createListeners(
   configured: readonly Listener[],

@@ -1,7 +1,7 @@
-/** Whether the database is away: the last attempt to write failed for its sake, and none went through since. */
+/** Whether the database is away: the last attempt to write failed because of it, and none has succeeded since. */
 export interface Outage {
   isOn(): boolean
-  /** For when too many wait: it is on, or a dead link lets nothing through and says nothing. */
+  /** For when too many wait: either it is on, or a dead link lets nothing through without saying so. */
   isLikely(): boolean
   failed(): void
   ended(): void

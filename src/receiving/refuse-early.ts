@@ -3,11 +3,11 @@ import { requestId } from '../operating/request-id.ts'
 import { ambiguityOf } from '../operating/strict-http.ts'
 
 export interface RefuseEarlyOptions {
-  /** Whether a callback that comes now would wait in vain. */
+  /** Whether a callback that arrives now would wait in vain. */
   isFull: () => boolean
   /**
    * Whether a callback from that peer to that account and service may be told so. False for strangers, and whenever it
-   * takes more than this to know: then the route decides.
+   * takes more than this to decide: then the route does.
    */
   mayKnow: (peer: string, accountName: string, serviceName: string) => boolean
   body: string
@@ -15,8 +15,9 @@ export interface RefuseEarlyOptions {
 }
 
 /**
- * Answers a callback that would wait in vain ahead of everything that a route costs: in a flood most are refused, and
- * what refusing takes is taken from those that are let in. Whatever is not plainly such a callback goes the usual way.
+ * Answers a callback that would wait in vain before it causes any of a route's costs: in a flood most are refused, and
+ * the effort of refusing is taken from those that are let in. Whatever is not plainly such a callback goes the usual
+ * way.
  */
 export function refuseEarly(server: Server, options: RefuseEarlyOptions): void {
   const usual = server.listeners('request')

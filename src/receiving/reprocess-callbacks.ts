@@ -31,13 +31,13 @@ export interface Reprocessed {
   dryRun: boolean
 }
 
-/** Verdicts that another reading may change. One that was applied has had its effect. */
+/** Verdicts that another reading may change. An applied callback has had its effect. */
 const open = ['quarantined', 'other', 'unmatched']
 const atOnce = 100
 
 /**
- * Reads stored callbacks again, with the code of today, and applies what can be read now. Each is done in a
- * transaction of its own: one that still can't be applied stays as it is, and stops nobody.
+ * Reads stored callbacks again with the current code, and applies what can be read now. Each has a transaction of its
+ * own: one that still can't be applied stays as it is, and stops no other.
  */
 export async function reprocessCallbacks(
   { db, seenBy }: { db: Database; seenBy: SeenBy },
@@ -78,7 +78,7 @@ async function reprocessCallback(db: Kysely<Tables>, keys: Keys, id: string): Pr
     db,
     requestId === null ? [] : [{ accountName: unlocked.account_name, requestId }],
   )
-  // Meanwhile its activation may have been recorded, and have claimed it, or its secrets were erased.
+  // Meanwhile its activation may have been recorded and have claimed it, or its secrets may have been erased.
   const row = await found.forUpdate().executeTakeFirstOrThrow()
   if (!mayBeRead(row)) return row.verdict
   const callback = readAgain(row, keys)

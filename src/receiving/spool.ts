@@ -4,34 +4,37 @@ import { DatabaseSync } from 'node:sqlite'
 import { CannotOpen, type Sealer } from '../secrets/sealer.ts'
 import type { Authentic } from './incoming-callback.ts'
 
-/** A callback as it came, before anything is read from it. */
+/** A callback as it came, before anything in it is read. */
 export type SpooledCallback = Pick<Authentic, 'id' | 'accountName' | 'serviceName' | 'bytes' | 'spooledAt'>
 
-/** One row: its place in the order of arrival, and what it holds; null when no key at hand opens it. */
+/** One row: its place in the order of arrival and its callback, which is null when no available key opens it. */
 export interface SpoolRow {
   place: number
   callback: SpooledCallback | null
 }
 
 export interface Spool {
-  /** Resolves once it is on the disk. Rejects with `SpoolFull` at once when there is no room, else as the disk says. */
+  /**
+   * Resolves once it is on disk. Rejects with `SpoolFull` at once when there is no room, otherwise with the disk's
+   * error.
+   */
   add(callback: SpooledCallback): Promise<void>
-  /** The oldest ones behind that place, as many as may be in memory at once, without those that were set aside. */
+  /** The oldest ones after that place, as many as may be in memory at once, without those that were set aside. */
   after(place: number, most: number): SpoolRow[]
   remove(places: readonly number[]): void
-  /** They stay, and are not looked at again before the next start, which may come with the key. */
+  /** They stay, and are not looked at again until the next start, which may come with their key. */
   setAside(places: readonly number[]): void
   depth(): number
-  /** Bytes that its callbacks take, and may take. */
+  /** How many bytes its callbacks take, and may take. */
   bytes(): number
   maxBytes: number
   /** Milliseconds since the oldest one came; 0 when there is none. */
   oldestAgeMs(): number
-  /** The same, without those that were set aside. */
+  /** The same, but without those that were set aside. */
   oldestInTurnAgeMs(): number
-  /** Keeps one thing beside the callbacks, sealed, in the place of the one of that name before it. */
+  /** Keeps one named value beside the callbacks, sealed. Replaces the previous one. */
   keep(name: string, plain: Buffer): void
-  /** null when there is none, or none that opens. */
+  /** null when there is none, or none that can be opened. */
   kept(name: string): Buffer | null
   close(): void
 }
@@ -64,13 +67,13 @@ interface Adding {
 
 /** What a row costs beside its sealed bytes, roughly. */
 const rowBytes = 160
-/** A drain reads, opens and parses what it takes at once. */
+/** A drain reads, opens and parses this much at once. */
 const bytesAtOnce = 8 * 2 ** 20
 const busy = 5
 
 /**
- * Where callbacks wait on this machine's disk while the database is away. What it holds is sealed, each to its own row.
- * The lock on the file ends with the process, however that ends: one owner at a time.
+ * Where callbacks wait on this machine's disk while the database is away. The contents are sealed, each bound to its
+ * own row. The lock on the file ends with the process, however that ends, so there is one owner at a time.
  */
 export function openSpool({ dataDir, sealer, maxBytes }: SpoolOptions): Spool {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
@@ -94,7 +97,7 @@ export function openSpool({ dataDir, sealer, maxBytes }: SpoolOptions): Spool {
   let bytes = (total ?? 0) + rows * rowBytes
   let adding: Adding[] = []
 
-  /** Those that came in the same turn share one transaction, and so one wait for the disk. */
+  /** Callbacks that came in the same turn share one transaction, and so one wait for the disk. */
   function write(): void {
     const together = adding
     adding = []
@@ -203,7 +206,7 @@ function openFile(file: string): DatabaseSync {
   }
 }
 
-/** A file that was just made is there after a power cut only when its folder was written, too. */
+/** A newly made file survives a power cut only if its folder was written, too. */
 function syncFolder(folder: string): void {
   const handle = openSync(folder, 'r')
   try {

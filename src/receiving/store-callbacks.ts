@@ -27,13 +27,14 @@ import { type Verdict, verdictOf } from './verdict.ts'
 export interface StoredCallback {
   callbackId: string
   verdict: Verdict
-  /** Fields whose value no Verizon page names; none for a repeated callback, so that each is told once. */
+  /** Fields whose value no Verizon page names; none for a repeated callback, so that each is counted once. */
   unknownFields: string[]
 }
 
 /**
- * The work of one transaction for callbacks that arrived together: each is kept once, matched, applied, and its changes
- * written. Lock and load, apply, save: mostly two round trips. Brings one answer per callback, in the order given.
+ * The work of one transaction for callbacks that arrived together: each is kept once, matched and applied, and its
+ * changes are written. Lock and load, apply, save: usually two round trips. Returns one answer per callback, in the
+ * given order.
  */
 export async function storeCallbacks(
   db: Kysely<Tables>,
@@ -88,12 +89,14 @@ export async function storeCallbacks(
 interface Loaded {
   activationOf: ActivationOf
   arrivals: Map<string, Arrival[]>
-  /** Ids of those that were stored before, by fingerprint. */
+  /** Ids of those that were already stored, by fingerprint. */
   stored: Map<string, string>
   set: WorkingSet
 }
 
-/** What is known of everything that these callbacks name, under lock. Asked for in one round trip where that is enough. */
+/**
+ * All that is known about everything that these callbacks name, locked. Read in one round trip where that is enough.
+ */
 async function lockAndLoad(db: Kysely<Tables>, callbacks: readonly IncomingCallback[]): Promise<Loaded> {
   const named = callbacks.flatMap(namedIccids)
   const [locked, stored, targets, profileRows] = await together([
@@ -136,7 +139,7 @@ function requestsOf(callbacks: readonly IncomingCallback[]) {
   )
 }
 
-/** One from the spool takes its place among those that came before and after it, and not behind all that came meanwhile. */
+/** A callback from the spool takes its place among those before and after it, not behind all that came meanwhile. */
 function cameAt({ spooledAt }: IncomingCallback, now: Date): Date {
   return spooledAt !== undefined && spooledAt < now ? spooledAt : now
 }
@@ -162,7 +165,7 @@ function repeatsOf(
 }
 
 /**
- * Where the stored one is one of these, it was committed though the answer to that got lost: it is counted, and so are
+ * If the stored one is among these, it was committed although that answer got lost: it is counted already, and so are
  * those that were tried with it. It may come from the spool, and then does not know that it was tried.
  */
 function notCounted(id: string, deliveries: readonly IncomingCallback[]): readonly IncomingCallback[] {

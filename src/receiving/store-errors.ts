@@ -6,7 +6,9 @@ export class StoreUnavailable extends Error {
   override name = 'StoreUnavailable'
 }
 
-/** The database is there, and would not take this callback, not even as unreadable: no other one is concerned. */
+/**
+ * The database is there and would not take this callback, not even as an unreadable one: no other callback is affected.
+ */
 export class StoreRefused extends StoreUnavailable {
   override name = 'StoreRefused'
 }

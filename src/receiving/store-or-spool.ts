@@ -13,7 +13,7 @@ export interface Spooled {
 
 export interface StoreOrSpoolOptions {
   writer: Pick<CallbackWriter, 'store'>
-  /** null: there is none, now. */
+  /** null: there is none at the moment. */
   ownSpool: () => Spool | null
   outage: Outage
   onSpooled: () => void
@@ -22,8 +22,8 @@ export interface StoreOrSpoolOptions {
 }
 
 /**
- * Takes an authentic message: into the database, or while that is away into the spool. Throws as the writer does when
- * neither has it. In an outage nothing waits for the database any more: whether it is back is found out by the drain.
+ * Takes an authentic message: into the database, or, while that is away, into the spool. Throws as the writer does when
+ * neither has it. In an outage nothing waits for the database any more: the drain finds out when it is back.
  */
 export function storeOrSpool({ writer, ownSpool, outage, onSpooled, onFailure }: StoreOrSpoolOptions) {
   return async (message: Authentic): Promise<StoredCallback | Spooled> => {
@@ -35,7 +35,7 @@ export function storeOrSpool({ writer, ownSpool, outage, onSpooled, onFailure }:
     } catch (error) {
       if (error instanceof StoreRefused) throw error
       if (error instanceof StoreUnavailable) outage.failed()
-      // Too many wait: only in an outage is that no reason to send it again a little later.
+      // Too many wait, which only in an outage is no reason to have it sent again a little later.
       else if (!(error instanceof StoreBusy && outage.isLikely())) throw error
       return keep(spool, message)
     }

@@ -191,8 +191,8 @@ export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoute
     },
     async request => {
       const { dryRun = false, ...filter } = request.body
-      // A connection that is silent for some seconds is cut otherwise, and the work would go on unseen. How long it takes
-      // depends on how many match; each step of it has a limit of its own.
+      // Otherwise a connection that is silent for some seconds is closed, and the work would go on unseen. How long it
+      // takes depends on how many match; each step of it has a limit of its own.
       request.raw.socket.setTimeout(0)
       return reprocessCallbacks({ db, seenBy }, keysOr503(options), filter, accessOf(request).accounts, dryRun)
     },

@@ -6,8 +6,8 @@ import { putSecretsBack } from '../thingspace/open-secrets.ts'
 import type { Secrets } from '../thingspace/secrets-in-callback.ts'
 
 /**
- * The message as it came: of a quarantined one the exact bytes, of any other its JSON with the secrets put back.
- * Listener credentials were dropped when it came and are not in it.
+ * The message as it came: the exact bytes of a quarantined one, the JSON of any other with its secrets put back.
+ * Listener credentials were dropped on arrival and are not in it.
  */
 export function storedMessage(
   row: Pick<CallbacksTable, 'id' | 'body' | 'sealed' | 'seal_key_id'>,

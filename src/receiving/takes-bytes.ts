@@ -5,8 +5,8 @@ import { storeCallbacks } from './store-callbacks.ts'
 class TakenBack extends Error {}
 
 /**
- * Whether the database takes this callback as mere bytes. Nothing is kept of the try: it tells a server that is not
- * well, and fails whatever it is given, from one that fails at what this callback says.
+ * Whether the database takes this callback as mere bytes. Nothing is kept of the attempt: it tells a server in trouble,
+ * which fails whatever it is given, from one that fails at the content of this callback.
  */
 export async function takesBytesOf(db: PipelinedDatabase, message: Authentic, keys: Keys): Promise<boolean> {
   const asBytes = quarantineCallback(message, 'tried, and taken back', keys)

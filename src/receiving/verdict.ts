@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { ActivationState } from '../correlation/working-set.ts'
 import type { IncomingCallback } from './incoming-callback.ts'
 
-/** What is kept of a callback's reception. `repeated` is no verdict of a stored one: it is counted on it. */
+/** The verdict that is kept. `repeated` is not one of them: a repeated message is counted on the stored one. */
 export type StoredVerdict = 'applied' | 'unchanged' | 'unmatched' | 'other' | 'quarantined'
 export type Verdict = StoredVerdict | 'repeated'
 

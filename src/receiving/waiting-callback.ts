@@ -11,19 +11,19 @@ import { StoreUnavailable } from './store-errors.ts'
 export interface Waiting {
   message: Authentic
   prepared: IncomingCallback | null
-  /** Its account and request; null while it is not prepared, or names none. */
+  /** Its account and request; null before it is prepared, or when it names none. */
   request: string | null
   givenUp: boolean
   answered: boolean
-  /** Its transaction waited too long for a lock: before the next try it is asked whether its rows are free. */
+  /** Its transaction waited too long for a lock: before the next try, check whether its rows are free. */
   suspect: boolean
-  /** The server met a fault of its own at it, and took its mere bytes. */
+  /** The server hit an internal fault at it, but took its mere bytes. */
   bytesTaken: boolean
   resolve: (stored: StoredCallback) => void
   reject: (error: Error) => void
 }
 
-/** One whose sender waits no longer than this. */
+/** A callback whose sender waits no longer than this. */
 export function waitFor(
   message: Authentic,
   patienceMs: number,
@@ -62,7 +62,7 @@ export function fingerprintsOf(batch: readonly Waiting[]): string[] {
   return batch.flatMap(({ prepared }) => prepared?.fingerprint ?? [])
 }
 
-/** Tells which callbacks need a row that another transaction holds. */
+/** Finds out which callbacks need a row that another transaction holds. */
 export async function findHeldCallbacks(
   db: Kysely<Tables>,
   batch: readonly Waiting[],

@@ -17,13 +17,16 @@ import { enterStatus } from './enter-status.ts'
 export interface AskCarrierOptions {
   db: Database
   client: Pick<ThingSpaceClient, 'requestStatus'>
-  /** This replica. */
+  /** Names this replica. */
   holder: string
   isStopping: () => boolean
   onPoll: (outcome: string) => void
 }
 
-/** Twelve hours from the first to the last, as long as an activation may take [DOC] SOAP ChangeDeviceState-Activate. */
+/**
+ * Twelve hours from the first poll to the last, as long as an activation may take [DOC] SOAP
+ * ChangeDeviceState-Activate.
+ */
 export const mostPolls = 19
 /** A carrier that is not well may be so for days: then a week more, one an hour. */
 export const mostPollsUnanswered = mostPolls + 7 * 24
@@ -31,7 +34,7 @@ const firstDelayMs = 30_000
 const longestDelayMs = 3_600_000
 const turnMs = 20_000
 
-/** Asks for the state of overdue activations that are due, one after the other; only one replica at a time does. */
+/** Asks about overdue activations whose poll is due, one after the other; only one replica does so at a time. */
 export async function askCarrier(options: AskCarrierOptions): Promise<void> {
   const { db, holder, isStopping } = options
   const until = Date.now() + turnMs
@@ -43,7 +46,7 @@ export async function askCarrier(options: AskCarrierOptions): Promise<void> {
   await endTurn(db, holder)
 }
 
-/** False when the carrier may not be well, so that others might fare no better at once. */
+/** False when the carrier may be in trouble, so that asking about others right now would hardly go better. */
 async function pollOne(options: AskCarrierOptions, due: DuePoll): Promise<boolean> {
   const outcome = due.settled ? stop('settled') : await ask(options, due)
   await notePoll(options.db, due, outcome)
@@ -57,7 +60,7 @@ async function ask({ db, client }: AskCarrierOptions, due: DuePoll): Promise<Pol
     const status = await client.requestStatus(due.accountName, due.requestId)
     const { settled, final, entered } = await enterStatus(db, due, status)
     if (settled) return stop('settled')
-    // It has a final word on all, so there is nothing more to hear, also where that is a conflict.
+    // It has a final word on everything, so there is nothing more to hear, even if that is a conflict.
     if (final) return stop('answered')
     return again(due, entered > 0 ? 'learned' : 'pending')
   } catch (error) {
@@ -67,8 +70,9 @@ async function ask({ db, client }: AskCarrierOptions, due: DuePoll): Promise<Pol
 }
 
 /**
- * What has reached the carrier and got no good answer is a try: it may be this very request that can't be answered, and
- * that must neither be asked about for ever nor keep the others from it. Else it is the carrier who takes no requests.
+ * A poll that reached the carrier and got no good answer counts as a try: it may be this very request that can't be
+ * answered, and that one must neither be asked about for ever nor keep the others waiting. Otherwise it is the carrier
+ * that takes no requests.
  */
 function outcomeOf({ kind, outcome, retryAfterMs }: CarrierError, due: DuePoll): PollOutcome {
   if (kind === 'refused') return again(due, kind)

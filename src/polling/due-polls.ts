@@ -5,20 +5,22 @@ export interface DuePoll {
   activationId: string
   accountName: string
   requestId: string
-  /** How often the carrier was asked before. */
+  /** How often the carrier has been asked about it. */
   polls: number
   /** Callbacks were faster. */
   settled: boolean
-  /** When it would be asked about again if nobody notes what came of it. */
+  /** When it is asked about again if nobody records an outcome. */
   claimedUntil: Date
 }
 
 export type StopReason = 'settled' | 'answered' | 'tries'
 
-/** How long one turn lasts unless it is renewed: longer than one call of the carrier with its logins may take. */
+/** How long one turn lasts unless renewed: longer than one call of the carrier, with its logins, can take. */
 const turnSeconds = 150
 
-/** Whether this replica may ask now: one of all of them, until it lets go, or is gone for the length of a turn. */
+/**
+ * Whether this replica may ask now: one of all replicas, until it gives up the turn or has been gone for its length.
+ */
 export async function takeTurn(db: Database, holder: string): Promise<boolean> {
   const { rows } = await sql`
     update carrier_turns set holder = ${holder}, until = clock_timestamp() + ${turnSeconds} * interval '1 second'
@@ -38,7 +40,10 @@ export async function anyDue(db: Database): Promise<boolean> {
   return rows.length === 1
 }
 
-/** Puts the next one off before it is asked about: one that can't be entered must not be asked about all the time. */
+/**
+ * Postpones the next one before it is asked about: one whose answer can't be stored must not be asked about all the
+ * time.
+ */
 export async function claimDue(db: Database): Promise<DuePoll | null> {
   const { rows } = await sql<DuePoll>`
     update polls p set next_poll_at = clock_timestamp() + interval '1 minute'
@@ -51,7 +56,7 @@ export async function claimDue(db: Database): Promise<DuePoll | null> {
   return rows[0] ?? null
 }
 
-/** The carrier is not well: nobody is asked about before this. */
+/** The carrier is in trouble: nothing is asked about before this time. */
 export async function putOff(db: Database, ms: number): Promise<void> {
   await sql`
     update polls set next_poll_at = clock_timestamp() + ${ms} * interval '1 millisecond'
@@ -60,18 +65,18 @@ export async function putOff(db: Database, ms: number): Promise<void> {
 
 export interface PollOutcome {
   outcome: string
-  /** The time until the next one; null: no more. */
+  /** The time until the next poll; null: no more. */
   nextAfterMs: number | null
   stopped: StopReason | null
-  /** False: the carrier was not asked about it, so it was no try. */
+  /** False: the carrier was not asked about it, so this was no try. */
   counts: boolean
-  /** For how long nobody is asked about; null: the others are as they were. */
+  /** For how long nothing else is asked about; null: the others keep their times. */
   othersAfterMs: number | null
-  /** False: better not to ask about another one at once. */
+  /** False: better not to ask about another one right now. */
   isWell: boolean
 }
 
-/** Says nothing where it is to be asked about anew, since something has changed while it was asked about. */
+/** Records nothing if something has changed during the poll, so that it is to be asked about again. */
 export async function notePoll(
   db: Database,
   { activationId, claimedUntil }: DuePoll,

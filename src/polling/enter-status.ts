@@ -20,18 +20,18 @@ import type { DuePoll } from './due-polls.ts'
 type AskedAbout = Pick<DuePoll, 'accountName' | 'requestId'>
 
 export interface Entered {
-  /** Targets of which something new was learned. */
+  /** Targets about which something new was learned. */
   entered: number
   settled: boolean
-  /** The carrier has a final word on every profile, and there is no target that it said nothing of. */
+  /** The carrier has a final word on every profile, and there is no target that it left out. */
   final: boolean
 }
 
-/** A transaction of this many holds no row for long: receiving waits for the same ones. */
+/** A transaction of this many holds no row for long: receiving waits for the same rows. */
 const atOnce = 250
 
 /**
- * Enters what the carrier says of each profile, as results beside those of the callbacks: a poll that says otherwise
+ * Enters what the carrier says about each profile, as results beside those of the callbacks: a poll that disagrees
  * makes a conflict, and both are kept. Only `subRequests` count: the top status says Success too early [EX] RSV2.
  */
 export async function enterStatus(db: Database, poll: AskedAbout, status: RequestStatus): Promise<Entered> {
@@ -39,7 +39,7 @@ export async function enterStatus(db: Database, poll: AskedAbout, status: Reques
   let entered = 0
   let settled = false
   let waiting = false
-  // Also without any report: what is settled by now has to be learned.
+  // Even without any report: what is settled by now must be found out.
   for (let from = 0; from === 0 || from < reports.length; from += atOnce) {
     const some = reports.slice(from, from + atOnce)
     const outcome = await inTransaction(db, trx => enterReports(trx, poll, some))
@@ -74,7 +74,7 @@ async function enterReports(
   return { entered: news.length, settled: activation.settledAt !== null, waiting: pending + warning > 0 }
 }
 
-/** Asking again must not fill the store with what is known. */
+/** Asking again must not fill the database with what is known. */
 function saysMore(set: WorkingSet, { activationId, report }: Arrival): boolean {
   const target = matchTarget(candidates(set.targets.get(activationId) ?? [], report.identifiers), report.identifiers)
   if (target === null) return true
@@ -90,7 +90,7 @@ function finalWord(word: string): 'succeeded' | 'failed' | null {
   return normal === 'failed' || normal === 'failure' ? 'failed' : null
 }
 
-/** null also where it names no device as one was asked for: then it can be told of none. */
+/** null also when it names no device the way one was asked for: then it belongs to none. */
 function reportOf(ids: readonly Identifier[], word: string): Report | null {
   const result = finalWord(word)
   if (result === null) return null
@@ -101,7 +101,7 @@ function reportOf(ids: readonly Identifier[], word: string): Report | null {
   return {
     identifiers,
     result,
-    // The status has no details of a fault [DOC] RSV2.
+    // The status has no details about a fault [DOC] RSV2.
     faultCode: null,
     faultMessage: null,
     facts: {

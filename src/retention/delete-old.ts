@@ -7,19 +7,19 @@ import type { Retention } from './keep.ts'
 const atOnce = 500
 const beginAnewAfter = '7 days'
 
-/** A table whose rows are looked at in the order of their key, in which they came. */
+/** A table whose rows are visited in the order of their keys, which is the order in which they came. */
 interface Aging {
   name: string
   first: string
-  /** The next keys after one, oldest first, with whether each is old. */
+  /** The next keys after one, oldest first, and whether each is old. */
   next: (after: string, before: Date) => RawBuilder<{ key: string; old: boolean }>
-  /** Deletes what may go of these. */
+  /** Deletes those of them that may be deleted. */
   remove: (keys: readonly string[], before: Date) => RawBuilder<unknown>
 }
 
 /**
- * Deletes what is older than it is kept, a batch a transaction, so that nobody waits for it: whatever somebody holds is
- * left for another time. Returns how many rows went.
+ * Deletes what is older than its retention, one batch per transaction, so that nobody has to wait: rows that somebody
+ * holds are left for another time. Returns how many rows were deleted.
  */
 export async function deleteOld(db: Database, keep: Retention, isStopping: () => boolean): Promise<number> {
   let deleted = 0
@@ -50,7 +50,7 @@ async function deleteBatch(db: Kysely<Tables>, aging: Aging, milliseconds: numbe
       (clock_timestamp() - ${milliseconds} * interval '1 millisecond')::timestamptz(3) as before`.execute(db)
   const { doneTo = null, before = new Date(0) } = rows[0] ?? {}
   const { rows: next } = await aging.next(doneTo ?? aging.first, before).execute(db)
-  // A young one may stand before older ones, where a clock was wrong or a callback lay in the spool: it is passed over.
+  // A young row may come before older ones, if a clock was wrong or a callback lay in the spool: it is skipped.
   const old = next.filter(row => row.old)
   const end = old.at(-1)
   if (end === undefined) return { deleted: 0, last: true }
@@ -64,7 +64,7 @@ async function deleteBatch(db: Kysely<Tables>, aging: Aging, milliseconds: numbe
   return { deleted: Number(numAffectedRows), last: next.at(-1) !== end || next.length < atOnce }
 }
 
-/** But those that hold the login of a profile. Whoever counts stored callbacks must count these out. */
+/** Except those that hold the login of a profile. Whoever counts stored callbacks must leave these out. */
 const callbacks: Aging = {
   name: 'callbacks',
   first: '00000000-0000-0000-0000-000000000000',
@@ -79,7 +79,7 @@ const callbacks: Aging = {
       ) order by c.id for update of c skip locked)`,
 }
 
-/** But the last one of each profile, so that any time since then can still be asked for. */
+/** Except the last one of each profile, so that any time since then can still be asked for. */
 const changes: Aging = {
   name: 'changes',
   first: '0',
@@ -92,7 +92,7 @@ const changes: Aging = {
         and later.account_name = c.account_name and later.kind = 'profile' and later.at < ${before}))`,
 }
 
-/** Rows of the inbox for plain SQL that were taken; one with a problem waits for a person. */
+/** Inbox rows written by plain SQL that were taken; a row with a problem waits for a person. */
 const taken: Aging = {
   name: 'outgoing_activations',
   first: '0',

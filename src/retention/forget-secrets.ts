@@ -18,24 +18,24 @@ export interface ForgetWish {
 }
 
 export interface Forgotten {
-  /** Callbacks whose secrets of this profile are gone. */
+  /** Callbacks whose secrets of this profile have been erased. */
   callbacks: number
-  /** Of these, those that could not be read, whose exact bytes are gone. */
+  /** How many of these were unreadable messages, whose exact bytes have been erased. */
   quarantined: number
-  /** Callbacks that no key at hand opens, and that may hold something of this profile. */
+  /** Callbacks that no available key opens, and that may contain something of this profile. */
   unopened: number
 }
 
-/** Why a callback has no bytes any more. One that says so is not read again. */
+/** Why a callback no longer has any bytes. One with this reason is not read again. */
 export const erasedOnRequest = 'erased on request'
 
 const atOnce = 200
 const nowhere = '00000000-0000-0000-0000-000000000000'
 
 /**
- * Erases what is sealed about one profile: its logins, and the bytes of messages that could not be read and name it.
- * What was said in clear stays. Each callback is a transaction with its row in `audit`; safe to run again. One that
- * comes meanwhile is not among them, nor is what still lies in a spool.
+ * Erases what is sealed about one profile: its logins, and the bytes of unreadable messages that name it. What is not
+ * secret stays. Each callback has a transaction of its own with its row in `audit`; safe to run again. Callbacks that
+ * arrive meanwhile are not included, nor are those in a spool.
  */
 export async function forgetSecrets(db: Database, sealer: Sealer, wish: ForgetWish): Promise<Forgotten> {
   const forgotten: Forgotten = { callbacks: 0, quarantined: 0, unopened: 0 }
@@ -52,7 +52,7 @@ export async function forgetSecrets(db: Database, sealer: Sealer, wish: ForgetWi
   return forgotten
 }
 
-/** By what was read of them. */
+/** Found by what was read of them. */
 async function* namedCallbacks(db: Database, { iccid, accountName }: ForgetWish): AsyncGenerator<string> {
   for (let after = nowhere; ; ) {
     const { rows } = await sql<{ id: string }>`
@@ -72,7 +72,7 @@ interface Unread {
   sealed: boolean
 }
 
-/** Those of which nothing was read: each has to be opened. */
+/** Those of which nothing could be read: each has to be opened. */
 async function* unreadCallbacks(db: Database, { accountName }: ForgetWish): AsyncGenerator<string> {
   const part = { order: ['t.received_at', 't.id'], ascending: true }
   const groups = sql`
@@ -96,7 +96,7 @@ async function* unreadCallbacks(db: Database, { accountName }: ForgetWish): Asyn
   }
 }
 
-/** The verdict of the callback when something was erased, `unopened` when nobody can tell; null: nothing to do. */
+/** The callback's verdict when something was erased, `unopened` when nobody can tell; null: nothing to do. */
 async function forgetIn(db: Kysely<Tables>, sealer: Sealer, wish: ForgetWish, id: string): Promise<string | null> {
   await lockActivationOf(db, id)
   const row = await db.selectFrom('callbacks').selectAll().where('id', '=', id).forUpdate().executeTakeFirst()
@@ -111,7 +111,9 @@ async function forgetIn(db: Kysely<Tables>, sealer: Sealer, wish: ForgetWish, id
   return row.verdict
 }
 
-/** As whoever reads it again or counts a repeat of it does: activation, callback, profile, so that nobody waits crosswise. */
+/**
+ * In the same order as reprocessing and the counting of repeats (activation, callback, profile), to avoid deadlocks.
+ */
 async function lockActivationOf(db: Kysely<Tables>, id: string): Promise<void> {
   await sql`
     select from activations where id = (select activation_id from callbacks where id = ${id}::uuid) for update`.execute(
@@ -125,7 +127,7 @@ async function iccidsNamedBy(db: Kysely<Tables>, id: string): Promise<string[]> 
   return rows.map(({ iccid }) => iccid)
 }
 
-/** In what the profile is folded from too: a later message may have it folded anew. */
+/** The results that the profile is folded from are changed too: a later message may have it folded again. */
 async function forgetThatItHadOne(db: Kysely<Tables>, { iccid }: ForgetWish, id: string): Promise<void> {
   await sql`
     update results set facts = jsonb_set(facts::jsonb, '{hasCredential}', 'false')::json
@@ -140,12 +142,12 @@ type Stored = Pick<CallbacksTable, 'id' | 'body' | 'sealed' | 'seal_key_id'>
 const nothingSealed = { sealed: null, seal_key_id: null }
 const nothingAtAll = { ...nothingSealed, body: '{}', reason: erasedOnRequest }
 
-/** What the row keeps; null: it holds nothing of this profile. */
+/** What the row keeps; null: it contains nothing of this profile. */
 function leftOf(row: Stored, sealer: Sealer, iccid: string, named: readonly string[]) {
   const { id, body, sealed, seal_key_id } = row
   if (sealed === null || seal_key_id === null) return null
   const opened = openOrNull(() => sealer.open(sealed, seal_key_id, callbackSeal(id)))
-  // What nobody can open needs no look where all of it is of this profile.
+  // If all of it is about this profile, it need not be opened, and may be something that nobody can open.
   if (opened === null) return named.length === 1 && named[0] === iccid ? nothingSealed : 'unopened'
   if (body === null) return isWrittenIn(opened, iccid) ? nothingAtAll : null
   const message = JSON.parse(body) as JsonObject
@@ -167,7 +169,7 @@ function openOrNull(open: () => Buffer): Buffer | null {
   }
 }
 
-/** Of bytes that could not be read nobody knows where an identifier begins: separators are passed over anywhere. */
+/** In unreadable bytes nobody knows where an identifier begins: separators are skipped everywhere. */
 function isWrittenIn(bytes: Buffer, iccid: string): boolean {
   return bytes
     .toString('latin1')

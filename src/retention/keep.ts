@@ -4,5 +4,8 @@ export interface Retention {
   history: number | null
 }
 
-/** Verizon keeps messages for 30 days to resend [QUOTE]: as long as that, and some more, one must be known as a repeat. */
+/**
+ * Verizon keeps messages for 30 days to resend [QUOTE]: for that long, and a little more, one must be recognised as a
+ * repeat.
+ */
 export const fingerprintsKeptMs = 35 * 86_400_000

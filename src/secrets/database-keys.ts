@@ -4,16 +4,16 @@ import type { Tables } from '../database/tables.ts'
 import type { Sealer } from './sealer.ts'
 
 export interface DatabaseKeys {
-  /** Keys the fingerprints. Were it to change, a redelivered message would count as new. */
+  /** Keys the fingerprints. If it changed, a redelivered message would count as new. */
   fingerprint: Buffer
-  /** Signs cursors, so that a changed or foreign one is told. */
+  /** Signs cursors, so that a modified or foreign one is recognised. */
   cursor: Buffer
   /** Keys the digests of listener credentials. Derived from the first. */
   listeners: Buffer
 }
 
 /**
- * Keys that every replica shares and that outlive each rotation of `SEAL_KEY`: made once per database, kept there
+ * Keys that every replica shares and that outlive each rotation of `SEAL_KEY`: made once per database and kept there,
  * sealed.
  */
 export async function loadDatabaseKeys(db: Kysely<Tables>, sealer: Sealer): Promise<DatabaseKeys> {

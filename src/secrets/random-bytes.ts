@@ -2,7 +2,7 @@ import { randomFillSync } from 'node:crypto'
 
 const drawnAtOnce = 512
 
-/** Random bytes, so many for each call, drawn for many calls at a time: asking for few costs as much as asking for many. */
+/** Returns this many random bytes per call, drawn for many calls at once: drawing few costs as much as drawing many. */
 export function randomBytesOf(length: number): () => Buffer {
   const pool = Buffer.alloc(length * drawnAtOnce)
   let used = pool.length

@@ -12,31 +12,31 @@ export interface ResealOptions {
   sealer: Sealer
   /** Ids of the keys that the sealer opens with, beside its current one. */
   previousKeyIds: readonly string[]
-  /** Told after each batch: how many are done, and how many there were to do at the start. */
+  /** Called after each batch: how many are done, and how many there were to do at the start. */
   onProgress?: (done: number, of: number) => void
-  /** Told when there is no index to be had; then each run reads the whole table. */
+  /** Called when no index can be made; then each run reads the whole table. */
   onNoIndex?: (error: unknown) => void
 }
 
 export interface Resealed {
   resealed: number
-  /** What is not under the current key, by the id of its key; empty when the previous keys can go. */
+  /** What is not under the current key, by key id; empty when the previous keys can be removed. */
   left: Map<string, number>
-  /** Callbacks and database keys whose sealed bytes do not open though their key is there. */
+  /** Callbacks and database keys whose sealed bytes can't be opened although their key is there. */
   damaged: string[]
 }
 
 const batchRows = 200
 const batchBytes = 4 * 1024 * 1024
-/** Rows that others hold are passed over and tried again, this often. */
+/** Rows that others hold are skipped and tried again, this many times. */
 const rounds = 20
 const pauseMs = 500
 
 /**
- * Seals anew, under the current key, whatever is sealed under a previous one. Safe to kill at any moment and to run
+ * Reseals everything that is sealed under a previous key with the current one. Safe to kill at any moment and to run
  * again, beside a running service and beside another run: each batch is a transaction, each row is read under its lock,
- * and a row that somebody holds is left for the next round. The ThingSpace session is left out: under a key that is
- * gone the service signs in anew.
+ * and a row that somebody holds is left for the next round. The ThingSpace session is left out: if its key is gone, the
+ * service signs in again.
  */
 export async function reseal(db: Database, options: ResealOptions): Promise<Resealed> {
   const { sealer, previousKeyIds } = options
@@ -102,7 +102,7 @@ async function resealCallbacks(
   }
 }
 
-/** The next ones under that key, in the order of their ids; fewer where they are large. */
+/** The next ones under that key, in the order of their ids; fewer at a time when they are large. */
 async function nextIds(db: Kysely<Tables>, current: string, keyId: string, after: string): Promise<string[]> {
   // Both ids are literals, so that the planner can tell that the index holds the rows.
   const { rows } = await sql<{ id: string; before: string }>`

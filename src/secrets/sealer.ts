@@ -9,7 +9,7 @@ export interface Sealed {
 export interface Sealer {
   /** AES-256-GCM under the current key. `boundTo` names the row: sealed bytes moved to another row do not open. */
   seal(plain: Buffer, boundTo: string): Sealed
-  /** Throws `CannotOpen` when the key is gone, the row is another one, or the bytes were changed. */
+  /** Throws `CannotOpen` when the key is gone, the row is a different one, or the bytes were changed. */
   open(sealed: Buffer, keyId: string, boundTo: string): Buffer
   currentKeyId: string
 }
@@ -40,7 +40,7 @@ export function createSealer(current: Buffer, previous: readonly Buffer[] = []):
       if (key === undefined) throw new CannotOpen(`no key with id ${keyId}: add it to SEAL_KEYS_PREVIOUS`)
       try {
         const nonce = sealed.subarray(0, nonceBytes)
-        // With its length given, a tag that was cut short is refused instead of being the easier one to forge.
+        // With its length given, a truncated tag is refused instead of being easier to forge.
         const decipher = createDecipheriv('aes-256-gcm', key, nonce, { authTagLength: tagBytes })
         decipher.setAAD(Buffer.from(boundTo)).setAuthTag(sealed.subarray(nonceBytes, nonceBytes + tagBytes))
         return Buffer.concat([decipher.update(sealed.subarray(nonceBytes + tagBytes)), decipher.final()])
@@ -51,7 +51,7 @@ export function createSealer(current: Buffer, previous: readonly Buffer[] = []):
   }
 }
 
-/** Tells keys apart without telling anything of the key. */
+/** Tells keys apart without revealing anything about the key. */
 export function keyIdOf(key: Buffer): string {
   return createHash('sha256').update('seal key id\n').update(key).digest('hex').slice(0, 12)
 }

@@ -3,8 +3,8 @@ import { mkdir, open, readFile } from 'node:fs/promises'
 import path from 'node:path'
 
 /**
- * The seal key of the try-out mode: made once, kept in the data directory beside the database it belongs to. Good
- * enough to try; in earnest the key comes from `SEAL_KEY` and lies elsewhere than what it seals.
+ * The seal key of the try-out mode: made once, and kept in the data directory beside the database it belongs to. Good
+ * enough for trying things out; in production the key comes from `SEAL_KEY`, and is kept apart from what it seals.
  */
 export async function tryOutSealKey(dataDir: string): Promise<Buffer> {
   await mkdir(dataDir, { recursive: true })

@@ -1,7 +1,7 @@
 import { HttpError } from '../operating/http-error.ts'
 import type { CarrierError } from '../thingspace/carrier-error.ts'
 
-/** Why a request was not taken, as it is kept and as the caller is told. */
+/** Why a request was not taken, as it is stored and as the caller is told. */
 export interface CarrierRefusal {
   status: number
   errorCode: string
@@ -10,14 +10,14 @@ export interface CarrierRefusal {
 }
 
 /**
- * What to tell a caller whose request the carrier did not take: the carrier's own code and message where it gave any.
- * A 4xx is for the caller to mend, a 5xx for whoever runs this service.
+ * What to tell a caller whose request the carrier did not take: the carrier's own code and message where it gave any. A
+ * 4xx is for the caller to fix, a 5xx for whoever runs this service.
  */
 export function refusalFor(error: CarrierError): CarrierRefusal {
   const { kind, httpStatus } = error
   switch (kind) {
     case 'refused':
-      // 403 is about our access there, and no business of the caller's.
+      // A 403 concerns our own access there, and is none of the caller's business.
       return said(error, httpStatus === 403 ? 502 : 400, 'ThingSpace refused the request, and gave no reason')
     case 'unauthorized':
       return said(error, 502, 'ThingSpace does not accept the credentials of this service; nothing was sent')

@@ -4,13 +4,13 @@ import { normalIdentifier, normalKind } from '../thingspace/identifiers.ts'
 import { type ProfileOperation, type ProfileRequest, profileOperations } from '../thingspace/profile-request.ts'
 import type { Identifiers } from '../thingspace/read-callback.ts'
 
-/** A request that can be sent: in the carrier's own form, every identifier in its normal one. */
+/** A request that can be sent: in the carrier's own form, with every identifier normalised. */
 export interface Sendable {
   operation: ProfileOperation
   profiles: ProfileRequest
 }
 
-/** What is wrong with a request beside its shape, by device and field and never by value; null when nothing is. */
+/** What is wrong with a request beyond its shape, by device and field and never by value; null when nothing is. */
 export function problemOf(request: ActivationRequest): string | null {
   const { operation = 'activate' } = request
   if (!isOperation(operation)) return `operation is not one of ${profileOperations.join(', ')}`
@@ -32,7 +32,7 @@ export function problemOf(request: ActivationRequest): string | null {
   return null
 }
 
-/** Of a request without a problem. */
+/** For a request without a problem. */
 export function sendable(request: ActivationRequest): Sendable {
   const { accountName, mdnZipCode = null, servicePlan = null, operation = 'activate' } = request
   if (!isOperation(operation)) throw new RangeError('an operation that ThingSpace does not have')

@@ -8,8 +8,8 @@ import type { Identifiers } from '../thingspace/read-callback.ts'
 const atOnce = 500
 
 /**
- * Whether all devices that the callbacks of one activation speak of are targets of another one, and how many targets
- * these are. Both may be 10,000, so it is read in parts; the first device that is no target ends it.
+ * Whether all devices that one activation's callbacks mention are targets of another activation, and how many targets
+ * these are. Both may be 10,000, so they are read in parts; the first device that is no target ends it.
  */
 export async function compareDevices(
   db: Kysely<Tables>,

@@ -7,7 +7,7 @@ import { compareDevices } from './compare-devices.ts'
 import { findSubmission } from './submission.ts'
 
 export interface Identified {
-  /** Of the submission. */
+  /** Id of the submission. */
   id: string
   requestId: string
 }
@@ -21,7 +21,7 @@ interface Unknown {
   targets: number
 }
 
-/** A request that nobody recorded, and one device of those that its callbacks speak of. */
+/** A request that nobody recorded, and one of the devices that its callbacks mention. */
 interface Unclaimed {
   activationId: string
   accountName: string
@@ -30,7 +30,7 @@ interface Unclaimed {
   device: Identifiers
 }
 
-/** One whose answer is still to come. */
+/** A submission whose answer is still to come. */
 interface Sent {
   id: string
   accountName: string
@@ -42,22 +42,25 @@ interface Pair {
   request: Unclaimed
 }
 
-/** Up to 12 hours [DOC] SOAP ChangeDeviceState-Activate; the database's own clock, so none comes before it was sent. */
+/**
+ * Up to 12 hours [DOC] SOAP ChangeDeviceState-Activate. By the database's own clock, so none comes before it was sent.
+ */
 const callbacksWithin = sql`interval '12 hours'`
-/** A program that sends by itself records its request when it has the answer, and callbacks may be faster. */
+/** A program that sends requests itself records them once it has the answer, and callbacks may be faster. */
 const unclaimedFor = sql`interval '1 minute'`
-/** Of each account: enough to tell one from another. */
+/** Per account: enough to tell one from another. */
 const mostRequests = 500
-/** In one run; of more, any. */
+/** In one run; if there are more, any of them. */
 const mostUnknown = 200
 
 /**
- * Unknown submissions whose requestId can be told from callbacks that nobody has claimed for a minute: all that these
- * speak of was asked for by this one submission and by no other open one, it is more than half of what was asked for,
- * and no second request speaks of as much. Less might be another program's request for some of the same devices.
+ * Unknown submissions whose requestId follows from callbacks that nobody has claimed for a minute: everything these
+ * mention was asked for by this one submission and by no other open one, it is more than half of what was asked for,
+ * and no second request's callbacks mention as much. Less might be another program's request for some of the same
+ * devices.
  */
 export async function findRequestsOfUnknown(db: Kysely<Tables>, isStopping: () => boolean): Promise<Identified[]> {
-  // Before the others: one that becomes unknown meanwhile is among these.
+  // Read before the others: one that becomes unknown meanwhile is then among these.
   const sent = await findSent(db)
   const identified: Identified[] = []
   for (const unknown of await findUnknown(db)) {
@@ -70,7 +73,7 @@ export async function findRequestsOfUnknown(db: Kysely<Tables>, isStopping: () =
   return identified
 }
 
-/** The requests whose callbacks speak of most of what it asked for, and of nothing else. */
+/** The requests whose callbacks mention most of what it asked for, and nothing else. */
 async function findSpeakers(db: Kysely<Tables>, unknown: Unknown): Promise<Unclaimed[]> {
   const speakers: Unclaimed[] = []
   for (const request of await findUnclaimed(db, unknown)) {
@@ -89,12 +92,12 @@ async function findSent(db: Kysely<Tables>): Promise<Sent[]> {
 
 const sentAt = sql`coalesce(s.sent_at, s.intended_at)`
 
-/** All that are unknown, and how they are called; to be narrowed down. */
+/** All that are unknown, and their names; to be narrowed down by the caller. */
 const unknownOnes = sql`
   submissions s join activations a on a.request_id = s.name and a.account_name = s.account_name
   where s.state = 'unknown' and s.intended_at > clock_timestamp() - interval '24 hours'`
 
-/** Those that anything unclaimed may belong to. */
+/** Those to which any unclaimed callbacks may belong. */
 async function findUnknown(db: Kysely<Tables>): Promise<Unknown[]> {
   const { rows } = await sql<Unknown>`
     select s.id, s.account_name as "accountName", ${sentAt} as "sentAt", a.id as "standInId", a.targets
@@ -132,7 +135,7 @@ function isAskedFor(activationId: RawBuilder<unknown>): RawBuilder<unknown> {
     or exists (select from targets t where t.activation_id = ${activationId} and left(t.imei, 14) = left(d.imei, 14)))`
 }
 
-/** Whether the request may as well be that of another submission, unknown too or with its answer still to come. */
+/** Whether the request may just as well be that of another submission, also unknown or still waiting for its answer. */
 async function isDisputed(db: Kysely<Tables>, { unknown, request }: Pair, sent: readonly Sent[]): Promise<boolean> {
   const { eid, iccid, imei } = request.device
   const { rows } = await sql<{ standInId: string }>`
@@ -144,7 +147,7 @@ async function isDisputed(db: Kysely<Tables>, { unknown, request }: Pair, sent: 
   for (const { standInId } of rows) {
     if ((await compareDevices(db, request.activationId, standInId)).isAllAskedFor) return true
   }
-  // Nothing stands in for these yet, so what they ask is read, one at a time; there are few.
+  // Nothing stands in for these yet, so what they ask for is read, one at a time; there are few.
   for (const { id, accountName, sentAt } of sent) {
     if (accountName !== request.accountName || sentAt > request.firstSeenAt) continue
     const asked = targetsAskedFor((await findSubmission(db, id)).request)

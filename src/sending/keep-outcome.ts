@@ -9,21 +9,21 @@ import type { UnderWay } from './under-way.ts'
 
 export interface KeepOptions {
   db: Database
-  /** Aborted when the service leaves. */
+  /** Aborted when the service shuts down. */
   leaving: AbortSignal
   underWay: UnderWay
-  /** Told when it is given up: the submission's outcome will be unknown in five minutes. */
+  /** Called when it is given up: the submission's outcome will be unknown in five minutes. */
   onNotKept: (error: unknown) => void
 }
 
 type Work = (trx: Transaction<Tables>) => Promise<Submission>
 
-/** How long a caller waits for the database; after that it is gone on with behind its back. */
+/** How long a caller waits for the database; after that the work continues in the background. */
 const callerWaitsMs = 8_000
 
 /**
- * Stores what the carrier said, which nobody else knows: it is tried until the database takes it or the service leaves.
- * Returns what is stored, or null when that is not done yet.
+ * Stores what the carrier said, which nobody else knows: keeps trying until the database takes it or the service shuts
+ * down. Returns what is stored, or null when that is not done yet.
  */
 export async function keepOutcome(options: KeepOptions, work: Work): Promise<Submission | null> {
   const answered = new AbortController()

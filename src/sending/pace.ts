@@ -1,19 +1,20 @@
 import { type Kysely, sql } from 'kysely'
 import type { Tables } from '../database/tables.ts'
 
-/** 100 requests a minute [DOC] activate-devices, and a second for the way there, which is not always as long. */
+/** 100 requests a minute [DOC] activate-devices, plus a second for the way there, whose length varies. */
 const window = sql`interval '61 seconds'`
 
-/** Any number, as long as everybody who takes a slot takes the same. */
+/** An arbitrary number, the same for everybody who takes a slot. */
 const paceLock = 7_202_612
 
 /**
- * Takes the slot that is free first, and returns for how many milliseconds to wait until it is. There are as many slots
- * as requests in a window, and each is used once in any window, on whatever replica: so the pace holds at all times,
- * and not only from one full minute to the next.
+ * Takes the slot that is free first, and returns how many milliseconds to wait until it is. There are as many slots as
+ * requests in a window, and each is used once per window, on whatever replica: so the pace holds over any minute, not
+ * just over each calendar minute.
  */
 export async function takeSlot(db: Kysely<Tables>): Promise<number> {
-  // Without it, two would see the same one as free, and the second would get it with a minute to wait.
+  // Without the lock, two callers would see the same slot as free, and the second would then have to wait a minute for
+  // it.
   await sql`select pg_advisory_xact_lock(${paceLock})`.execute(db)
   const { rows } = await sql<{ wait: number }>`
     update carrier_slots s set free_at = greatest(s.free_at, clock_timestamp()) + ${window}

@@ -9,7 +9,9 @@ import { own } from './carrier-refusal.ts'
 import { AnothersRequest, enterAccepted, retireStandIn } from './settle-submission.ts'
 import { lockSubmission, markRefused } from './submission.ts'
 
-/** Settles an unknown submission as a person says: taken under this requestId, or (null) not taken. Its account. */
+/**
+ * Settles an unknown submission as a person says: taken under this requestId, or (null) not taken. Returns its account.
+ */
 export async function settleByHand(
   { db, seenBy, expectWithin }: { db: Database; seenBy: SeenBy; expectWithin: ExpectWithin },
   name: string,

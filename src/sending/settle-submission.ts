@@ -17,9 +17,9 @@ import {
 } from './submission.ts'
 
 /**
- * Records the activation under the carrier's requestId, with every callback that came before. One that stood in for it
- * goes. Of a submission that is settled already only the carrier's own answer says anything new: a person or a callback
- * was wrong then, and what it took must be known.
+ * Records the activation under the carrier's requestId, with every callback that came before. An activation that stood
+ * in for it is removed. For a submission that is settled already, only the carrier's own answer adds anything: then a
+ * person or a callback was wrong, and what the carrier took must be recorded.
  */
 export async function enterAccepted(
   db: Kysely<Tables>,
@@ -44,7 +44,7 @@ export async function enterAccepted(
   return findSubmission(db, id)
 }
 
-/** Takes back the transaction: what is known under this requestId is another request than the submission's. */
+/** Rolls back the transaction: what is known under this requestId is a different request from the submission's. */
 export class AnothersRequest extends Error {
   override name = 'AnothersRequest'
   constructor(requestId: string) {
@@ -54,8 +54,8 @@ export class AnothersRequest extends Error {
 
 /**
  * Whether an activation of this requestId can be the one that a submission led to. The carrier's own answer is beyond
- * doubt. What callbacks tell is a guess, and wrong when somebody has recorded that request meanwhile. A person may name
- * one that is recorded, if it asks the same and no other submission led to it.
+ * doubt. What callbacks suggest is a guess, and wrong if somebody has recorded that request meanwhile. A person may
+ * name one that is recorded, if it asks for the same and no other submission led to it.
  */
 async function isOurs(
   db: Kysely<Tables>,
@@ -70,7 +70,7 @@ async function isOurs(
   return rows.length === 0
 }
 
-/** It may have been taken: an activation under our own name for it shows that, until its requestId is known. */
+/** It may have been taken: an activation under our own name shows that, until its requestId is known. */
 export async function enterUnknown(
   db: Kysely<Tables>,
   id: string,
@@ -89,14 +89,14 @@ export async function enterUnknown(
   return findSubmission(db, id)
 }
 
-/** Nothing happened at the carrier. Meanwhile it may have been given up as unknown: what stood in for it goes. */
+/** Nothing happened at the carrier. Meanwhile it may have been given up as unknown: then its stand-in is removed. */
 export async function enterRefused(
   db: Kysely<Tables>,
   { id, intendedAt }: Submission,
   refusal: CarrierRefusal,
 ): Promise<Submission> {
   const submission = await lockSubmission(db, id)
-  // Settled, or opened again since by another request with its key: this is no word about that one.
+  // It was settled, or another request with its key has reopened it since: then this outcome does not concern it.
   if (submission.state === 'accepted' || submission.state === 'refused') return submission
   if (submission.intendedAt.getTime() !== intendedAt.getTime()) return { ...submission, refusal }
   if (submission.state === 'unknown') await retireStandIn(db, submission, null)
@@ -104,7 +104,9 @@ export async function enterRefused(
   return findSubmission(db, id)
 }
 
-/** Takes away what stood in for an unknown request. In the feed it ends as what the real one is; null: as nothing. */
+/**
+ * Removes the stand-in for an unknown request. In the feed it ends with the status of the real one; null: with none.
+ */
 export async function retireStandIn(
   db: Kysely<Tables>,
   { accountName, name }: Submission,

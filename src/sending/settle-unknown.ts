@@ -9,7 +9,7 @@ import { findRequestsOfUnknown, type Identified } from './find-requests-of-unkno
 import { AnothersRequest, enterAccepted, enterUnknown } from './settle-submission.ts'
 import { lockSubmission, markRefused } from './submission.ts'
 
-/** Gives unknown submissions the requestId that their callbacks tell. */
+/** Gives unknown submissions the requestId that their callbacks reveal. */
 export async function settleUnknown(
   db: Database,
   expectWithin: ExpectWithin,
@@ -22,18 +22,18 @@ export async function settleUnknown(
     try {
       await inTransaction(db, trx => enterAccepted(trx, id, requestId, expectWithin, 'callback'))
     } catch (error) {
-      // Recorded meanwhile, so it was the request of whoever did that.
+      // It has been recorded meanwhile, so it was the request of whoever did that.
       if (!(error instanceof AnothersRequest)) throw error
     }
   }
 }
 
-/** Longer than a request can take, with its wait for a slot, both logins and its answer. */
+/** Longer than a request can take, including its wait for a slot, both logins and its answer. */
 export const answeredWithinMs = 5 * 60_000
 
 /**
- * Whoever was to send these is gone. What was marked as sent may have left: it becomes unknown, and so shows. What was
- * not has never left, nor will it: a sender that is still waiting finds it refused.
+ * Whoever was to send these is gone. What was marked as sent may have left: it becomes unknown, and shows as such. The
+ * rest has never left and never will: a sender that is still waiting finds it refused.
  */
 export async function giveUpUnanswered(db: Database, expectWithin: ExpectWithin): Promise<void> {
   const { rows } = await sql<{ id: string }>`

@@ -4,15 +4,15 @@ import type { Tables } from '../database/tables.ts'
 import type { CarrierRefusal } from './carrier-refusal.ts'
 
 /**
- * `intended`, then `sent` just before the request leaves, then what came of it: `accepted` under a requestId,
- * `refused` (nothing happened at the carrier), or `unknown` (it may have been taken, and is never sent again by itself).
+ * `intended`, then `sent` just before the request leaves, then the outcome: `accepted` under a requestId, `refused`
+ * (nothing happened at the carrier), or `unknown` (it may have been taken, and is never sent again automatically).
  */
 export type SubmissionState = 'intended' | 'sent' | 'accepted' | 'refused' | 'unknown'
 export type SettledBy = 'answer' | 'callback' | 'manual' | 'clock'
 
 export interface Submission {
   id: string
-  /** Stands in for the requestId as long as that is not known. */
+  /** Stands in for the requestId until that is known. */
   name: string
   accountName: string
   digest: Buffer
@@ -44,12 +44,12 @@ export async function findSubmission(db: Kysely<Tables>, id: string): Promise<Su
   return one(await sql<SubmissionRow>`select * from submissions where id = ${id}`.execute(db))
 }
 
-/** Everything that settles a submission holds its row first, and locks its activations after it. */
+/** Everything that settles a submission locks its row first, and its activations after that. */
 export async function lockSubmission(db: Kysely<Tables>, id: string): Promise<Submission> {
   return one(await sql<SubmissionRow>`select * from submissions where id = ${id} for update`.execute(db))
 }
 
-/** From here on it may have left. null when it was given up meanwhile: then it must not leave any more. */
+/** From here on it may have left. null when it was given up meanwhile: then it must not be sent. */
 export async function markSent(db: Kysely<Tables>, id: string): Promise<Date | null> {
   const { rows } = await sql<{ sent_at: Date }>`
     update submissions set state = 'sent', sent_at = clock_timestamp()

@@ -22,24 +22,25 @@ export interface SubmitOptions extends KeepOptions {
 }
 
 export interface Submitted {
-  /** Our own name for it while that is not known. */
+  /** Our own name for it until that is known. */
   requestId: string
-  /** How it stood when it left, for when the database can't be asked; null: it left earlier, by another request. */
+  /** How it stood when it left, for when the database can't be asked; null: an earlier request sent it. */
   asSent: ActivationView | null
 }
 
-/** As long as an answer of the carrier itself may take: a caller has that much patience. */
+/** As long as an answer of the carrier may take: a caller is that patient anyway. */
 const mostWaitMs = 30_000
-/** For one who repeats a key while the first request with it is under way. */
+/** For a caller who repeats a key while the first request with it is under way. */
 const othersWaitMs = 40_000
 
 /**
- * Sends a request once. The intent is committed before it leaves; then it is accepted, refused (an HttpError, and nothing
- * is recorded), or unknown. Once it has left no trouble of ours is an error: who is told of one would send it again.
+ * Sends a request once. The intent is committed before it leaves; then it is accepted, refused (an HttpError, and
+ * nothing is recorded), or unknown. Once it has left, no trouble on our side is reported as an error: whoever gets an
+ * error sends again.
  */
 export async function submitActivation(options: SubmitOptions, wish: Wish): Promise<Submitted> {
   const { db, client, expectWithin, underWay } = options
-  // Before a slot is taken: a login may take longer than the carrier's pace looks back.
+  // Before a slot is taken: a login may take longer than the window of the carrier's pace.
   if (!(await isOpened(db, wish))) await signIn(client)
   const opened = await openSubmission(db, wish, mostWaitMs)
   if (opened.kind === 'too-fast') {
@@ -93,7 +94,7 @@ async function send(options: SubmitOptions, submission: Submission, waitMs: numb
     answer => ({ ...answer, error: null }),
     (error: unknown) => ({ requestId: null, error }),
   )
-  // As long as it is not stored nobody finds it under its requestId, but this name holds whatever becomes of us.
+  // Until it is stored nobody finds it under its requestId, but this name is valid whatever happens to us.
   const notStored: Submission = { ...submission, state: 'unknown', sentAt }
   if (requestId !== null) {
     const enter = (trx: Transaction<Tables>) => enterAccepted(trx, id, requestId, expectWithin, 'answer')
@@ -102,11 +103,11 @@ async function send(options: SubmitOptions, submission: Submission, waitMs: numb
   if (error instanceof CarrierError && error.outcome === 'unknown') {
     return (await keepOutcome(options, trx => enterUnknown(trx, id, expectWithin, 'answer'))) ?? notStored
   }
-  // Anything but a CarrierError comes from the store of the session, and then nothing was sent.
+  // Anything but a CarrierError comes from the session store, and then nothing was sent.
   return refuse(error instanceof CarrierError ? refusalFor(error) : own(503, 'nothing was sent; ask again', 5))
 }
 
-/** Waits for the one who came first with the same key, on whatever replica. */
+/** Waits for whoever came first with the same key, on whatever replica. */
 async function othersAnswer(db: Database, { id }: Submission): Promise<Submission> {
   const until = Date.now() + othersWaitMs
   for (let ms = 50; ; ms = Math.min(ms * 2, 500)) {

@@ -28,7 +28,7 @@ export interface SubmitRoutesOptions {
 
 /** 10,000 devices with three identifiers each, with room for white space. */
 const bodyLimit = 8 * 1024 * 1024
-/** The carrier may take its time, and the pace may have us wait before. */
+/** The carrier may be slow, and the pace may make us wait first. */
 const patienceMs = 300_000
 
 const NoQuery = Type.Object({}, { additionalProperties: false })
@@ -45,7 +45,7 @@ const errors = { 400: ErrorReply, 401: ErrorReply, 403: ErrorReply, 409: ErrorRe
 export const submitRoutes: FastifyPluginAsyncTypebox<SubmitRoutesOptions> = async (app, options) => {
   const { db, views, client } = options
   const underWay = createUnderWay()
-  // Its caller may have hung up, and then no connection holds up the leaving.
+  // Its caller may have hung up, and then no connection delays the shutdown.
   app.addHook('onClose', () => underWay.ended())
   const onNotKept = (error: unknown) =>
     app.log.error({ err: error }, 'what ThingSpace answered is not stored; in five minutes its outcome is unknown')

@@ -1,4 +1,4 @@
-/** What goes on whether or not its caller is still there, and is waited for when the service leaves. */
+/** Work that continues whether or not its caller is still there, and that the shutdown waits for. */
 export interface UnderWay {
   add<T>(work: Promise<T>): Promise<T>
   ended(): Promise<void>

@@ -5,7 +5,7 @@ import { expectedBy } from '../activations/expected-by.ts'
 import type { ExpectWithin } from '../config.ts'
 import type { Submission } from './submission.ts'
 
-/** A submission as its activation stood when it left, by nothing but what its sender knows. */
+/** A submission, shown as the activation it was when it left, from nothing but what its sender knows. */
 export function viewAsSent(submission: Submission, expectWithin: ExpectWithin): ActivationView {
   const { requestId, name, accountName, request, sentAt, intendedAt } = submission
   const { operation = 'activate', servicePlan = null } = request

@@ -5,7 +5,7 @@ import { ofAccounts } from '../operating/of-accounts.ts'
 
 export interface FoundSummary {
   profiles: { state: string | null; profileRole: string | null; profileStatus: string | null; count: number }[]
-  /** By status; and `overdue`, which counts those of any status. */
+  /** By status; and `overdue`, which counts activations of any status. */
   activations: Record<string, number>
   verdicts: Record<string, number>
   minutes: { minute: string; count: number; verdicts: Record<string, number> }[]
@@ -13,7 +13,7 @@ export interface FoundSummary {
   oldest_pending_at: Date | null
 }
 
-/** In one statement, and so of one moment: from counts that are kept, and the first entry of an index per group. */
+/** One statement, and so one moment: from maintained counts, and the first index entry of each group. */
 export async function findSummary(db: Kysely<Tables>, accounts: Accounts): Promise<FoundSummary> {
   const visible = ofAccounts('account_name', accounts)
   const { rows } = await sql<FoundSummary>`
@@ -55,7 +55,7 @@ export async function findSummary(db: Kysely<Tables>, accounts: Accounts): Promi
   return row
 }
 
-/** The first entry of an index for each group that has any. */
+/** The first index entry of each group that has any. */
 export function oldestUnmatched(visible: RawBuilder<unknown>): RawBuilder<Date | null> {
   return sql`
     select min(oldest.received_at) from (

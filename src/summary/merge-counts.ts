@@ -2,13 +2,13 @@ import { sql } from 'kysely'
 import type { Database } from '../database/pool.ts'
 
 /**
- * Merges the rows of each count into one, so that reading them stays cheap however much is written. Each statement takes
- * rows away and puts back their sum at once: no reader sees a count in between, and of two replicas that do it at the
- * same time each merges what the other one has left.
+ * Merges the rows of each count into one, so that reading them stays cheap however much is written. Each statement
+ * removes rows and inserts their sum at once: no reader sees a count in between, and of two replicas that do it at the
+ * same time, each merges what the other one has left.
  */
 export async function mergeCounts(db: Database): Promise<void> {
   const merged = [await mergeProfiles(db), await mergeActivations(db), await mergeCallbacks(db)]
-  // Else who sums up the rows that count would go through those that were taken away, until they are cleared of themselves.
+  // Otherwise readers who sum up that count would go through the removed rows until autovacuum clears them.
   if (merged.some(({ numAffectedRows = 0n }) => numAffectedRows > 0n)) {
     await sql`vacuum (skip_locked) profile_counts, activation_counts, callback_counts`.execute(db)
   }
@@ -36,7 +36,7 @@ function mergeActivations(db: Database) {
     from taken group by 1, 2, 3, 4, 5 having sum(activations) <> 0`.execute(db)
 }
 
-/** Minutes that nobody asks about any more become one. */
+/** Minutes that nobody asks about any more are merged into one. */
 function mergeCallbacks(db: Database) {
   return sql`
     with taken as (

@@ -10,29 +10,29 @@ import { workerFolder } from './worker-folders.ts'
 
 type Env = { [name: string]: string }
 
-/** What a worker says once its database was reached. */
+/** A worker's message once its database has been reached. */
 const workerIsReady = 'thingspace: ready'
 
-/** For a worker; of a process alone nobody hears it. */
+/** For a worker; a process on its own has nobody to tell. */
 export function sayReady(): void {
   process.send?.(workerIsReady)
 }
 
 export interface Workers {
-  /** Resolves when all are ready; rejects when one of the first could not start, which it has told itself. */
+  /** Resolves when all are ready; rejects when one of the first could not start, which has then logged why. */
   opened: Promise<void>
-  /** Resolves when all have left: each finishes what is under way, as a single process does. */
+  /** Resolves when all have ended: each finishes what is under way, as a single process does. */
   close(): Promise<void>
 }
 
-/** A worker that ends is replaced after this, so that one which can't live does not take the machine with it. */
+/** How long after its end a worker is replaced, so that one that can't stay up does not take the machine with it. */
 const replaceAfterMs = 1_000
-/** How a process ends that has found that it can't start. */
+/** The exit code of a process that has found that it can't start. */
 const couldNotStart = 1
 
 /**
  * Runs `WORKERS` processes of the service on one port. Each is a whole replica, with connections, background work and a
- * spool of its own; the embedded PostgreSQL and its seal key are had here once, for all of them.
+ * spool of its own; the embedded PostgreSQL and its seal key are shared by all of them.
  */
 export async function runWorkers(config: Config, log: Logger): Promise<Workers> {
   answerMetrics()
@@ -77,8 +77,8 @@ export async function runWorkers(config: Config, log: Logger): Promise<Workers> 
 }
 
 /**
- * A spool has one owner: each worker has a folder of its own, and a fair share of the bytes. The first one has that of
- * a single process, and brings in what is left in folders of workers that there are no more.
+ * A spool has one owner: each worker has a folder of its own, and a fair share of the bytes. The first one uses that of
+ * a single process, and brings in what is left in the folders of workers that no longer exist.
  */
 function ownSpool({ dataDir, spoolMaxBytes, workers }: Config, number: number): Env {
   if (spoolMaxBytes === null) return {}

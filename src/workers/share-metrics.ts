@@ -1,7 +1,10 @@
 import cluster, { type Worker } from 'node:cluster'
 import { AggregatorRegistry, type Registry } from 'prom-client'
 
-/** A worker's question for the metrics of all, and the primary's answer; no page: not every worker answered in time. */
+/**
+ * A worker's question for the metrics of all, and the primary's answer; without a page: not every worker answered in
+ * time.
+ */
 interface Question {
   kind: 'thingspace: metrics wanted'
   id: number
@@ -12,7 +15,7 @@ interface Reply {
   page: string | null
 }
 
-/** For the primary: whichever worker is asked for metrics, the answer is of all. */
+/** For the primary: whichever worker is asked for metrics, the answer covers all. */
 export function answerMetrics(): void {
   const all = new AggregatorRegistry()
   cluster.on('message', async (worker: Worker, message: Question) => {
@@ -23,10 +26,12 @@ export function answerMetrics(): void {
   })
 }
 
-/** For a worker: its registry becomes part of the page of all, which the returned function asks the primary for. */
+/**
+ * For a worker: its registry becomes part of the common page, which the returned function requests from the primary.
+ */
 export function shareMetrics(registry: Registry): () => Promise<string> {
   AggregatorRegistry.setRegistries(registry)
-  // listens for the primary's questions
+  // Listens for the primary's questions.
   new AggregatorRegistry()
   const asked = new Map<number, (page: string | null) => void>()
   let asking = 0

@@ -6,7 +6,7 @@ export function workerFolder(dataDir: string, number: number): string {
   return number === 1 ? dataDir : path.join(dataDir, `worker-${number}`)
 }
 
-/** Folders of workers that there were once: more of them than there are now. */
+/** Folders of workers that no longer exist, because there are fewer workers now. */
 export function leftFolders(dataDir: string, workers: number): string[] {
   if (!existsSync(dataDir)) return []
   return readdirSync(dataDir)

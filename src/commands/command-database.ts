@@ -3,7 +3,7 @@ import { migrate, pendingMigrations } from '../database/migrate.ts'
 import { type Database, openDatabase } from '../database/pool.ts'
 import { CannotDo } from './command-line.ts'
 
-/** Does the work on the service's database, its schema current, and lets go of it whatever happens. */
+/** Does the work on the service's database, with the schema up to date, and lets go of it whatever happens. */
 export async function withDatabase<T>(config: Config, work: (db: Database) => Promise<T>): Promise<T> {
   const embedded = config.databaseUrl === null ? await reachEmbedded(config) : null
   const db = openDatabase({
@@ -25,20 +25,20 @@ export async function withDatabase<T>(config: Config, work: (db: Database) => Pr
   }
 }
 
-/** The environment of the service as a command reads it: where the service listens is of no concern here. */
+/** The service's environment as a command reads it: where the service listens does not matter here. */
 export function withoutAddress(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const { HOST: _, PORT: __, ...rest } = env
   return rest
 }
 
-/** Only what says where the database is: nothing else that may be wrong with the environment, or missing, is in the way. */
+/** Only what says where the database is: a command must not fail over any other variable that is wrong or missing. */
 export function databaseAlone(env: NodeJS.ProcessEnv): Config {
   const { DATABASE_URL, DATABASE_URL_FILE, DATA_DIR, MIGRATE } = env
   const unused = Buffer.alloc(32).toString('base64')
   return readConfig({ DATABASE_URL, DATABASE_URL_FILE, DATA_DIR, MIGRATE, SEAL_KEY: unused })
 }
 
-/** Loaded only when it is needed: a production install does not carry it. */
+/** Loaded only when needed: a production install does not contain it. */
 async function reachEmbedded({ dataDir }: Config) {
   const { reachEmbeddedPostgres } = await import('../database/embedded-reach.ts')
   try {

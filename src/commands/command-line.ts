@@ -5,17 +5,17 @@ import { describeError } from '../log.ts'
 import { CannotOpen } from '../secrets/sealer.ts'
 import { CarrierError } from '../thingspace/carrier-error.ts'
 
-/** The command was called in a way that means nothing: exit code 2. */
+/** The command was called in a way that makes no sense: exit code 2. */
 export class WrongUsage extends Error {
   override name = 'WrongUsage'
 }
 
-/** The command could not do it, for a reason that a person can mend: exit code 1. */
+/** The command could not be done, for a reason that a person can fix: exit code 1. */
 export class CannotDo extends Error {
   override name = 'CannotDo'
 }
 
-/** Where a command is run: what it reads and where it writes. */
+/** Where a command runs: what it reads, and where it writes. */
 export interface Terminal {
   env: NodeJS.ProcessEnv
   say(line: string): void
@@ -25,7 +25,7 @@ export interface Terminal {
 /** Resolves to the exit code: 0 done, 1 failed, 2 wrong usage. */
 export type Command = (args: string[], terminal: Terminal) => Promise<number>
 
-/** A command that answers `--help`, and tells of every error on standard error. */
+/** A command that answers `--help` and reports every error on standard error. */
 export function command(usage: string, run: Command): Command {
   return async (args, terminal) => {
     try {
@@ -40,7 +40,7 @@ export function command(usage: string, run: Command): Command {
   }
 }
 
-/** Runs it with the arguments and the environment of this process, and sets its exit code. */
+/** Runs it with this process's arguments and environment, and sets the exit code. */
 export async function runHere(run: Command): Promise<void> {
   process.exitCode = await run(process.argv.slice(2), {
     env: process.env,
@@ -59,7 +59,7 @@ export function readAction<Action extends string>(args: readonly string[], actio
   return action
 }
 
-/** What went wrong, without the secrets and identifiers that messages of libraries may quote. */
+/** What went wrong, without the secrets and identifiers that messages from libraries may quote. */
 export function explain(error: unknown): string {
   if (
     error instanceof CannotDo ||
@@ -79,7 +79,7 @@ export function explain(error: unknown): string {
   return `failed: ${JSON.stringify(describeError(error))}`
 }
 
-/** Rows as columns that stand below each other. */
+/** Rows with their columns aligned. */
 export function alignColumns(rows: readonly (readonly string[])[]): string[] {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map(row => row[column]?.length ?? 0)))
   return rows.map(row =>

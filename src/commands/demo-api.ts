@@ -52,7 +52,7 @@ export function createApi(baseUrl: string) {
       if (status !== 200 && status !== 201) throw unexpected('PUT', path, status, text)
       return { status, body: keep<T>(path, etag, text) }
     },
-    /** `body` is null for 404; after a 304 `changed` is false and `body` what it was. */
+    /** `body` is null for 404; after a 304, `changed` is false and `body` is what it was before. */
     async get<T>(path: string): Promise<{ changed: boolean; body: T | null }> {
       const before = known.get(path)
       const condition = before === undefined ? {} : { 'if-none-match': before.etag }

@@ -5,9 +5,9 @@ import { iccidOf } from './demo-ledger.ts'
 import { activationPath } from './demo-story.ts'
 
 export interface BulkComparison {
-  /** What happened, and to how many; the head first. */
+  /** What happened, and to how many; the header row first. */
   table: string[][]
-  /** What the carrier sent and the API does not show, in sentences. */
+  /** What the carrier sent and the API does not show, as sentences. */
   missing: string[]
 }
 
@@ -25,7 +25,7 @@ interface Stored {
 
 const resultOf: Record<string, string> = { success: 'succeeded', fault: 'failed', warning: 'warning' }
 
-/** Holds the carrier's own list of a bulk activation against all targets and callbacks of the API. */
+/** Compares the carrier's own list of a bulk activation with all targets and callbacks of the API. */
 export async function compareBulk(
   api: Api,
   ledger: readonly LedgerEntry[],
@@ -61,7 +61,7 @@ export async function compareBulk(
   return { table, missing }
 }
 
-/** A message that was accepted is stored once, counted as often as it was accepted, and its target says so. */
+/** An accepted message must be stored once and counted as often as it was accepted, and its target must agree. */
 function compareMessage(
   entry: LedgerEntry,
   stored: ReadonlyMap<string, readonly Stored[]>,

@@ -6,12 +6,14 @@ import type { Screen } from './demo-screen.ts'
 import type { Stage } from './demo-start.ts'
 import { activationPath } from './demo-story.ts'
 
-/** Seconds until a target without a final word is overdue, and the carrier is asked about it. */
+/** Seconds after which a target without a final word is overdue and the carrier is asked about it. */
 export function expectWithinSeconds(profiles: number): number {
   return profiles < 1_000 ? 3 : 12
 }
 
-/** A bad day, in the time of a demo. What the carrier never says of a profile it tells who asks for its status. */
+/**
+ * A bad day, compressed to the length of a demo. What the carrier never sends, it still says when asked for the status.
+ */
 const behaviour: Partial<Settings> = {
   callbackAfterMs: 300,
   shuffled: true,
@@ -24,7 +26,7 @@ const behaviour: Partial<Settings> = {
   early: 0,
   answerAfterMs: 0,
 }
-/** A thousand and a half callbacks a second, and half a second at the least. */
+/** Some 1,600 callbacks a second, but over half a second at least. */
 const spreadMs = (profiles: number) => Math.max(500, Math.round(profiles / 1.6))
 const pollEveryMs = 250
 const patienceMs = 50_000
@@ -34,11 +36,11 @@ export interface Bulk {
   requestId: string
   activation: Activation
   seconds: number
-  /** Seconds after the request, when the carrier was first asked about those that had no final word. */
+  /** Seconds from the request until the carrier was first asked about those without a final word. */
   healedFrom: number | null
 }
 
-/** One request for thousands of profiles, on a bad day, followed to the end: all settled, and the carrier silent. */
+/** One request for thousands of profiles on a bad day, followed until all are settled and the carrier is silent. */
 export async function tellBulkStory(
   stage: Stage,
   api: Api,

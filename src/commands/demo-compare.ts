@@ -4,18 +4,18 @@ import { faultCodeOf, iccidOf, profileResponseOf } from './demo-ledger.ts'
 import { activationPath, type Told } from './demo-story.ts'
 
 export interface Comparison {
-  /** One row a profile, the head first. */
+  /** One row per profile, the header row first. */
   table: string[][]
   messages: number
   posts: number
   profiles: number
-  /** What the carrier sent and the API does not show, in sentences. */
+  /** What the carrier sent and the API does not show, as sentences. */
   missing: string[]
 }
 
 const resultOf: Record<string, string> = { success: 'succeeded', fault: 'failed', warning: 'warning' }
 
-/** Holds the carrier's own list of what it sent against what the API says now. */
+/** Compares the carrier's own list of what it sent with what the API says now. */
 export async function compare(api: Api, ledger: readonly LedgerEntry[], told: readonly Told[]): Promise<Comparison> {
   const table = [['#', 'profile (ICCID)', 'carrier sent', '|', 'API: callbacks', 'result', 'state', 'status', 'role']]
   const missing: string[] = []
@@ -48,7 +48,7 @@ function named({ deviceIds }: StoredCallback, iccid: string): boolean {
   return deviceIds.some(({ kind, id }) => kind === 'iccid' && id === iccid)
 }
 
-/** Each message is kept once, and was counted every time it was accepted. */
+/** Each message must be kept once, and counted every time it was accepted. */
 function compareCallbacks(iccid: string, sent: readonly LedgerEntry[], kept: readonly StoredCallback[]): string[] {
   return sent.flatMap(entry => {
     const accepted = entry.attempts.filter(({ outcome }) => outcome === 'ok').length

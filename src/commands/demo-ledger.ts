@@ -6,7 +6,7 @@ interface ProfileResponse {
   profileRole?: string
 }
 
-/** What the carrier wrote of the profile; empty for a fault. */
+/** What the carrier wrote about the profile; empty for a fault. */
 export function profileResponseOf(body: LedgerEntry['body']): ProfileResponse {
   const { deviceResponse } = body as { deviceResponse?: { deviceProfileResponse?: ProfileResponse } }
   return deviceResponse?.deviceProfileResponse ?? {}
@@ -17,7 +17,7 @@ export function faultCodeOf(body: LedgerEntry['body']): string | null {
   return faultResponse?.faultcode ?? null
 }
 
-/** `UnifiedWebService.REQUEST_FAILED.DeviceAlreadyActive` by its last word. */
+/** The last word of a code such as `UnifiedWebService.REQUEST_FAILED.DeviceAlreadyActive`. */
 export function shortFault(code: string | null): string | null {
   return code?.split('.').at(-1) ?? null
 }

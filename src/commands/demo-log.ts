@@ -1,7 +1,7 @@
 import { type Logger, pino } from 'pino'
 import { describeError } from '../log.ts'
 
-/** The service's log, warnings and worse only, so that it does not drown the story. */
+/** The service's log, warnings and worse only, so that it does not drown out the story. */
 export function createDemoLog(warn: (line: string) => void): Logger {
   return pino(
     {

@@ -3,11 +3,11 @@ import { type Config, readConfig } from '../config.ts'
 import { expectWithinSeconds } from './demo-bulk.ts'
 
 export interface DemoOptions {
-  /** Decides every identifier and requestId: the same one tells the same story again. */
+  /** Decides every identifier and requestId: the same seed tells the same story again. */
   seed: number
-  /** Leave when the story is told, also on a terminal. */
+  /** Exit when the story is told, even on a terminal. */
   once: boolean
-  /** Of the bulk activation; 0: none. */
+  /** Profiles of the bulk activation; 0: none. */
   profiles: number
   help: boolean
   config: Config
@@ -31,8 +31,8 @@ const most = 2 ** 31 - 1
 const mostProfiles = 10_000
 
 /**
- * Only what says where to listen and where to keep is taken from the environment: listeners and tokens would close the
- * URLs that the demo ends with to a browser.
+ * From the environment only what says where to listen and where to store data: with listeners and tokens, a browser
+ * could not open the URLs that the demo ends with.
  */
 export function readDemoOptions(args: string[], env: NodeJS.ProcessEnv): DemoOptions {
   const { values } = parseArgs({

@@ -4,11 +4,11 @@ import type { Settings } from '../simulator/settings.ts'
 export const accountName = '0000123456-00001'
 export const serviceName = 'CarrierService'
 
-/** One request to ThingSpace, and how the simulated carrier is to behave over it. */
+/** One request to ThingSpace, and how the simulated carrier is to behave meanwhile. */
 export interface Step {
   number: number
   asks: string
-  /** How the simulated carrier goes about it, for people to read. */
+  /** How the simulated carrier behaves, in words. */
   carrier: string
   servicePlan: string
   profiles: AskedProfile[]
@@ -25,7 +25,7 @@ const verizon = 'EXAMPLE_US_PLAN'
 const global = 'EXAMPLE_GLOBAL_PLAN'
 const quick = { callbackAfterMs: 500, callbackSpreadMs: 0 }
 
-/** Everything that a day brings, one request each. Devices 0 and 1 get a global profile beside their Verizon one. */
+/** Everything that a day may bring, one request each. Devices 0 and 1 get a global profile beside their Verizon one. */
 export function tellScenario(seed: number): Step[] {
   const steps: Omit<Step, 'number'>[] = [
     {
@@ -84,13 +84,13 @@ export function tellBulk(seed: number, count: number): Step {
   return { number: 0, asks: '', carrier: '', servicePlan: verizon, profiles, behaviour: {} }
 }
 
-/** Identifiers that no other seed has: made ones differ by the last three digits of the seed and by the serial. */
+/** Identifiers that no other seed has: generated ones differ in the seed's last three digits and in the serial. */
 function profileOf(seed: number, device: number, slot: number): AskedProfile {
   const serial = Math.floor(seed / 1_000) * 100 + device
   return { eid: makeEid(seed, serial), iccid: makeIccid(seed, serial + slot * 50), imei: makeImei(seed, serial) }
 }
 
-/** The request in ThingSpace's form, which is also the form of our own API. */
+/** The request in ThingSpace's form, which is also that of our own API. */
 export function activationOf({ servicePlan, profiles }: Step) {
   const devices = profiles.map(({ eid, iccid, imei }) => ({
     deviceIds: [

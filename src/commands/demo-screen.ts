@@ -3,17 +3,17 @@ import { styleText } from 'node:util'
 export type Style = Parameters<typeof styleText>[0]
 
 export interface Screen {
-  /** A terminal: the progress line rewrites itself, and there may be colours. */
+  /** A terminal: the progress line rewrites itself, and colours are possible. */
   live: boolean
   width: number
   say(text?: string): void
-  /** What is going on right now. Elsewhere than on a terminal a plain line, at most every two seconds. */
+  /** What is going on right now. When not on a terminal, a plain line every two seconds at most. */
   progress(text: string): void
   /** Ends the progress line. */
   clear(): void
-  /** To standard error, without tearing the progress line. */
+  /** To standard error, without breaking up the progress line. */
   warn(text: string): void
-  /** Says nothing any more: what happens while everything is being closed is no news. */
+  /** Prints nothing more: what happens while everything shuts down is no news. */
   mute(): void
   paint(style: Style, text: string): string
 }
@@ -69,12 +69,12 @@ export function createScreen(out: NodeJS.WriteStream, err: NodeJS.WriteStream): 
       shown = ''
       muted = true
     },
-    // NO_COLOR and terminals without colours are respected by styleText
+    // styleText respects NO_COLOR and terminals without colours.
     paint: (style, text) => (live ? styleText(style, text, { stream: out }) : text),
   }
 }
 
-/** Rows with their columns aligned; the last column is as wide as it is. */
+/** Rows with their columns aligned, except for the last one. */
 export function alignRows(rows: readonly (readonly string[])[]): string[] {
   const widths = rows.reduce<number[]>(
     (known, row) => row.map((cell, column) => Math.max(cell.length, known[column] ?? 0)),

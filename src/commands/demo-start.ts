@@ -17,7 +17,10 @@ export interface Stage {
 
 const databaseWithinMs = 10_000
 
-/** The service, the carrier, and the service's URL registered there. `onStarted` gets what is to be closed at the end. */
+/**
+ * Starts the service and the carrier, and registers the service's URL there. `onStarted` gets what must be closed at
+ * the end.
+ */
 export async function setStage(
   { seed, config }: DemoOptions,
   log: Logger,
@@ -27,12 +30,12 @@ export async function setStage(
   const done = (what: string, where: string) => screen.say(`  ${what.padEnd(18)}  ${where}`)
 
   const credentials = { key: 'demo-key', secret: 'demo-secret', username: 'demo-user', password: 'demo-password' }
-  // one more try soon, so that the demo does not wait for the carrier's five minutes when a callback is refused
+  // Refused callbacks are retried soon, so that the demo does not wait for the carrier's five minutes.
   const simulator = await startSimulator({ seed, credentials, settings: { retryRefused: 'observed' } })
   onStarted(simulator.close)
   done('simulated carrier', simulator.url)
 
-  // with the carrier's address and a login, the service asks it about what is overdue
+  // With the carrier's address and a login, the service asks it about overdue activations.
   const thingSpace = { baseUrl: simulator.url, ...credentials }
   const service = await showing(screen, 'starting the database and the service', async () => {
     const started = await startService({ ...config, thingSpace }, log)
@@ -73,7 +76,7 @@ async function withinTime(opened: Promise<void>): Promise<void> {
   }
 }
 
-/** Without the password that a URL may hold. */
+/** Without the password that a URL may contain. */
 function describeDatabase({ databaseUrl, dataDir }: Config): string {
   if (databaseUrl === null) return `PostgreSQL, embedded, kept in ${dataDir}`
   const { host, pathname } = new URL(databaseUrl)

@@ -6,7 +6,7 @@ import { activationOf, type Step } from './demo-scenario.ts'
 import type { Screen, Style } from './demo-screen.ts'
 import type { Stage } from './demo-start.ts'
 
-/** One request to the carrier, as far as it is. */
+/** One request to the carrier, as far as it has got. */
 export interface Told {
   step: Step
   requestId: string | null
@@ -18,8 +18,8 @@ const pollEveryMs = 100
 const patienceMs = 12_000
 
 /**
- * Asks the carrier for everything and records it, while following what the carrier sends and what the API says. Ends
- * when the carrier has nothing left to send and all is settled, or when it takes too long.
+ * Sends all requests to the carrier and records them, while following what the carrier sends and what the API says.
+ * Ends when the carrier has nothing left to send and everything is settled, or when that takes too long.
  */
 export async function tellStory(stage: Stage, api: Api, steps: Step[], screen: Screen): Promise<Told[]> {
   const told = steps.map((step): Told => ({ step, requestId: null, activation: null }))
@@ -54,7 +54,7 @@ async function askAll({ simulator, thingspace }: Stage, api: Api, told: Told[], 
     say(step.number, 'activate', step.asks, `the carrier ${step.carrier}`)
     const { requestId } = await asking
     one.requestId = requestId
-    // Without submittedAt, so that the same seed on the same database records the same once more.
+    // Without submittedAt, so that the same seed on the same database records the same request again.
     const { status, body } = await api.put<Activation>(activationPath(requestId), request)
     one.activation = body
     say(step.number, 'record', requestId, `${status} ${describeActivation(body)}${describeRecord(status, body)}`)
@@ -95,7 +95,7 @@ async function follow(
 function tellCallbacks(ledger: LedgerEntry[], heard: Set<Attempt>, told: Told[], say: Say): void {
   for (const entry of ledger) {
     const fresh = entry.attempts.filter(attempt => attempt.outcome !== 'running' && !heard.has(attempt))
-    // of a request whose id we do not hold yet there is one at most: the one that is being asked
+    // At most one request has no id yet: the one that is being sent.
     const one = told.find(({ requestId }) => requestId === entry.requestId) ?? told.find(waitsForId)
     for (const attempt of fresh) {
       heard.add(attempt)

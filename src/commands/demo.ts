@@ -11,7 +11,7 @@ import { activationPath, type Told, tellStory } from './demo-story.ts'
 
 /** `npm run demo`: the service beside a simulated carrier, from the request to the answer, for people to watch. */
 
-/** What `npm start` allows itself, too. */
+/** The same limit as for `npm start`. */
 const leaveWithinMs = 9_000
 const screen = createScreen(process.stdout, process.stderr)
 const closers: (() => Promise<void>)[] = []
@@ -20,7 +20,7 @@ let done = false
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => leave(done ? 0 : 130))
 
-// whoever read the output has gone, as `| head` does
+// Whoever read the output has gone, as with `| head`.
 process.stdout.on('error', () => leave(1))
 
 try {
@@ -28,7 +28,7 @@ try {
   if (options.help) process.stdout.write(usage)
   else await run(options)
 } catch (error) {
-  // on a signal, what breaks off is no news
+  // After a signal, interrupted work is no news.
   if (!leaving) {
     screen.clear()
     process.stderr.write(`The demo did not work: ${explain(error)}\n`)

@@ -27,7 +27,7 @@ export const listenerCommand = command(usage, async (args, terminal) => {
   if (access === null) {
     throw new CannotDo('set THINGSPACE_KEY, THINGSPACE_SECRET, THINGSPACE_USERNAME and THINGSPACE_PASSWORD')
   }
-  // Told before anything is opened.
+  // Checked before anything is opened.
   readCredentials(options, access)
   if (options.url !== null) callbackUrls(options)
   const sealKey = config.sealKey ?? (await tryOutSealKey(config.dataDir))

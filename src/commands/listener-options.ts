@@ -39,7 +39,7 @@ export type Action = (typeof actions)[number]
 
 export interface ListenerOptions {
   account: string | null
-  /** Empty: none was named. */
+  /** Empty when none was named. */
   services: string[]
   url: string | null
   username: string | null
@@ -65,7 +65,7 @@ const optionsOf = {
 
 const accountNeeded: readonly Action[] = ['register', 'rotate', 'deregister']
 
-/** The options of one action; all others are wrong usage. */
+/** The options of one action; any other option is wrong usage. */
 export function readListenerOptions(action: Action, args: string[]): ListenerOptions {
   const { values, positionals } = parseArgs({
     args,
@@ -96,7 +96,7 @@ export function readListenerOptions(action: Action, args: string[]): ListenerOpt
   return options
 }
 
-/** The user name and the password that were asked for; null where one shall be made. */
+/** The user name and the password that were asked for; null for one that is to be made up. */
 export function readCredentials({ username, passwordFile }: ListenerOptions, access: ThingSpaceAccess) {
   const forbidden = [access.key, access.secret, access.username, access.password]
   return {

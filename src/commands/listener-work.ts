@@ -12,7 +12,7 @@ export interface Work {
   options: ListenerOptions
   config: Config
   db: Database
-  /** What digests of credentials are keyed with. */
+  /** The key of the credentials' digests. */
   listenersKey: Buffer
   client: ThingSpaceClient
 }

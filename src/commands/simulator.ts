@@ -62,7 +62,7 @@ try {
   }
   process.on('SIGTERM', leave)
   process.on('SIGINT', leave)
-  // Said last: who reads it may send a signal at once.
+  // Printed last: whoever reads it may send a signal at once.
   console.log(`Simulated carrier at ${simulator.url}/   seed ${simulator.seed}
 Point the service at it:
 

@@ -88,7 +88,7 @@ async function revoke(args: string[], { env, say }: Terminal): Promise<number> {
   const { values, positionals } = parseArgs({ args, allowPositionals: true, options: { json: { type: 'boolean' } } })
   const [name, ...more] = positionals
   if (name === undefined || more.length > 0) throw new WrongUsage('revoke takes the name of one token')
-  // Whoever gives the token in place of its name should not find it in a log.
+  // If somebody passes the token instead of its name, it must not end up in a log.
   if (!namePattern.test(name)) throw new WrongUsage(nameRule)
   const revoked = await withDatabase(databaseAlone(env), db => revokeToken(db, name))
   if (!revoked) throw new CannotDo('no token with that name holds; see npm run token -- list')

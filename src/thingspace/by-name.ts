@@ -1,9 +1,9 @@
-/** Far more than there are, and longer than they are. */
+/** Far more names than there are, and longer than they are. */
 const mostNames = 1_000
 const longestName = 64
 
 /**
- * The names of fields come again in every message: what follows from a name is worked out once. Within bounds, since a
+ * Field names are the same in every message, so what follows from a name is worked out once. Within limits, since a
  * sender may make up names.
  */
 export function byName<T extends object>(workOut: (name: string) => T): (name: string) => T {

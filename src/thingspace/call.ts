@@ -7,7 +7,7 @@ export interface CarrierHost {
   baseUrl: string
   timeoutMs: number
   maxAnswerBytes: number
-  /** Values that no error may carry, also when the carrier's answer repeats them. */
+  /** Values that no error may contain, even if the carrier's answer repeats them. */
   secrets: readonly string[]
 }
 
@@ -17,7 +17,7 @@ export interface CarrierCall {
   path: string
   headers: Record<string, string>
   body?: string
-  /** More of what no error may carry. */
+  /** Further values that no error may contain. */
   secrets?: readonly string[]
 }
 
@@ -26,7 +26,7 @@ export interface AnswerSchema<T> {
   Check(value: unknown): value is T
 }
 
-/** Calls the carrier. Gives the answer's value once it fits the schema, else throws a CarrierError. */
+/** Calls the carrier. Returns the answer if it fits the schema, otherwise throws a CarrierError. */
 export const call = async <T>(host: CarrierHost, request: CarrierCall, schema: AnswerSchema<T>): Promise<T> => {
   const { timeoutMs, maxAnswerBytes } = host
   const { path, secrets: _, ...rest } = request
@@ -85,7 +85,7 @@ const meaning = (status: number, code: string | null): { kind: CarrierErrorKind;
   if (status === 401 || isSessionFault(code)) return { kind: 'unauthorized', outcome: 'refused' }
   if (status === 429) return { kind: 'rate-limited', outcome: 'refused' }
   if (status === 408) return { kind: 'timeout', outcome: 'unknown' }
-  // A gateway that gave up may have handed the request on.
+  // A gateway that gave up may have forwarded the request.
   if (status >= 500) return { kind: 'unreachable', outcome: 'unknown' }
   return { kind: 'refused', outcome: 'refused' }
 }

@@ -36,7 +36,7 @@ export const DeviceResponse = Type.Object({
 })
 export type DeviceResponse = Static<typeof DeviceResponse>
 
-/** A callback with its key names in one case and its lists as lists: what `foldCallback` makes of a message. */
+/** A callback with its key names in one spelling and its lists as lists: what `foldCallback` makes of a message. */
 export const Callback = Type.Object({
   requestId: Type.String({ minLength: 1, maxLength: 128 }),
   deviceIds: Type.Optional(Type.Array(DeviceId)),
@@ -49,7 +49,7 @@ export type Callback = Static<typeof Callback>
 
 export const callbackShape = Compile(Callback)
 
-/** Thrown by `foldCallback`: one field stands under two spellings, so nobody can say which one is meant. */
+/** Thrown by `foldCallback`: one field occurs in two spellings, so nobody can say which one is meant. */
 export class AmbiguousField extends Error {
   override name = 'AmbiguousField'
 }
@@ -62,7 +62,7 @@ export function foldCallback(message: JsonObject): JsonObject {
   return fold(message, topFields)
 }
 
-/** How the value of a field is read; undefined and null are as good as no field. */
+/** How the value of a field is read; undefined and null count as no field. */
 type Read = (value: unknown) => unknown
 
 interface Field {
@@ -72,14 +72,14 @@ interface Field {
 
 type Fields = ReadonlyMap<string, Field>
 
-/** Ours by their names in lower case, and by whatever else they are called. */
+/** Our fields, by their names in lower case and by their other names. */
 function fields(ours: Record<string, Read>, aliases: Record<string, string> = {}): Fields {
   const known = new Map(Object.entries(ours).map(([name, read]) => [name.toLowerCase(), { name, read }]))
   for (const [alias, name] of Object.entries(aliases)) known.set(alias, { name, read: ours[name] as Read })
   return known
 }
 
-/** A number that a double can't hold is an object in memory, but must be judged as a number. */
+/** A number that a double can't hold is an object in memory, but must be treated as a number. */
 const plain: Read = value => {
   const digits = rawNumber(value)
   return digits === null ? value : Number(digits)
@@ -123,7 +123,7 @@ const topFields = fields(
   { device: 'deviceIds' },
 )
 
-/** A field that is null is there, as undefined, so that a second spelling of it is seen. */
+/** A field that is null is kept as undefined, so that a second spelling of it is noticed. */
 function fold(from: JsonObject, known: Fields): JsonObject {
   const folded: JsonObject = {}
   for (const key of Object.keys(from)) {

@@ -8,9 +8,9 @@ const volatileFields: Names = new Set(['username', 'password', 'callbackcount', 
 const volatileInResponse: Names = new Set(['callbackcount', 'maxcallbackthreshold'])
 const deviceIdLists: Names = new Set(['deviceids', 'device', 'deviceidentifiercollection'])
 
-/** What matters of a field's name, in any case of its letters. */
+/** What matters about a field's name, whatever its case. */
 interface Field {
-  /** As it begins in the canonical text. */
+  /** How the field begins in the canonical text. */
   start: string
   isVolatile: boolean
   isVolatileInResponse: boolean
@@ -94,7 +94,7 @@ function canonicalLeaf(value: unknown): string {
   return typeof value === 'string' && !needsEscape.test(value) ? `"${value}"` : JSON.stringify(value)
 }
 
-/** Most texts need no escape, and the look is cheaper than JSON.stringify. */
+/** Most texts need no escaping, and this check is cheaper than JSON.stringify. */
 const needsEscape = /[^\w .:@/+-]/
 
 function isContainer(value: unknown): value is object {

@@ -3,7 +3,7 @@ export type CarrierOutcome = 'not-sent' | 'refused' | 'unknown'
 
 /**
  * - `refused`: ThingSpace answered, and will not do it
- * - `unauthorized`: it would not accept our token, session or login, also after one renewal
+ * - `unauthorized`: it would not accept our token, session or login, not even after a renewal
  * - `login-latched`: two logins were refused, so none was tried; a person must clear it
  * - `unreachable`: no connection, a broken one, or a 5xx
  * - `timeout`, `rate-limited`: as they say
@@ -61,7 +61,7 @@ export class CarrierError extends Error {
   }
 }
 
-/** The same error, told from the view of a caller whose own request never left. */
+/** The same error from the point of view of a caller whose own request never left. */
 export const beforeSending = (error: CarrierError, kind: CarrierErrorKind = error.kind): CarrierError =>
   new CarrierError({ ...error, kind, outcome: 'not-sent' })
 

@@ -11,7 +11,7 @@ export interface ThingSpaceOptions extends Credentials {
   /** `https://thingspace.verizon.com`, or a simulator. */
   baseUrl: string
   store?: SessionStore
-  /** For one HTTP exchange, logins counted by themselves. Default 30 s. */
+  /** Per HTTP exchange; logins count separately. Default 30 s. */
   timeoutMs?: number
   /** Default 8 MiB: the status of a request for 10,000 profiles alone is about 2. */
   maxAnswerBytes?: number
@@ -44,7 +44,7 @@ export interface RegisteredListener {
 }
 
 export interface ThingSpaceClient {
-  /** Does what every call begins with, which may take minutes: a call right after this goes out at once. */
+  /** Does what every call begins with, which may take minutes: a call right after this is sent at once. */
   signIn(): Promise<void>
   activate(request: ProfileRequest): Promise<{ requestId: string }>
   /** Any of the profile operations: the same path, another last step. */
@@ -53,7 +53,7 @@ export interface ThingSpaceClient {
   registerListener(accountName: string, listener: ListenerRegistration): Promise<void>
   listListeners(accountName: string): Promise<RegisteredListener[]>
   deregisterListener(accountName: string, serviceName: string): Promise<void>
-  /** For a person who has put the credentials right. */
+  /** For a person who has corrected the credentials. */
   clearLoginLatch(): Promise<void>
 }
 
@@ -85,7 +85,7 @@ export const createThingSpaceClient = (options: ThingSpaceOptions): ThingSpaceCl
     try {
       return await attempt(pass)
     } catch (error) {
-      // Repeating is safe, for an activation too, only because this refusal comes before the request is looked at.
+      // Repeating is safe, even for an activation, only because this refusal comes before the request is looked at.
       if (!(error instanceof CarrierError) || error.kind !== 'unauthorized') throw error
     }
     return attempt(await session.renew(pass))

@@ -17,7 +17,7 @@ export interface ExchangeAnswer {
 }
 
 /**
- * One request and its whole answer, within a time and a size.
+ * One request and its whole answer, limited in time and size.
  *
  * Promises an answer of any status but a redirect, else throws a CarrierError that says whether the request may have
  * been taken. Errors keep a socket error's code and nothing else of it, since a library's text may quote a header.
@@ -41,7 +41,7 @@ export const exchange = async (request: ExchangeRequest): Promise<ExchangeAnswer
   const { status } = response
   if (status >= 300 && status < 400) {
     hangUp.abort()
-    // We follow nobody: the token would go along.
+    // Redirects are not followed: the token would go along.
     throw new CarrierError({ kind: 'bad-answer', during, outcome: 'unknown', httpStatus: status, reason: 'a redirect' })
   }
   try {
@@ -49,7 +49,7 @@ export const exchange = async (request: ExchangeRequest): Promise<ExchangeAnswer
     return { status, text, retryAfterMs: retryAfter(response.headers.get('retry-after')) }
   } catch (error) {
     hangUp.abort()
-    // A refusal is one whatever its body.
+    // A refusal is a refusal whatever its body.
     if (status >= 400) return { status, text: '', retryAfterMs: retryAfter(response.headers.get('retry-after')) }
     if (error === tooLarge) {
       throw new CarrierError({
@@ -79,7 +79,7 @@ const readWithin = async (response: Response, limit: number): Promise<string> =>
 
 const longestRetryAfterMs = 3_600_000
 
-/** At most an hour: nobody stops asking for days because of one header. */
+/** At most an hour: one header must not keep us from asking for days. */
 const retryAfter = (header: string | null): number | null =>
   header !== null && /^\d{1,9}$/.test(header) ? Math.min(Number(header) * 1000, longestRetryAfterMs) : null
 

@@ -22,7 +22,7 @@ export function fingerprint(
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`
 }
 
-/** Made once a key: preparing it anew for each message would cost more than everything else here together. */
+/** Prepared once per key: doing it for each message would cost more than everything else here together. */
 const preparedKeys = new WeakMap<Buffer, KeyObject>()
 
 function prepared(key: Buffer): KeyObject {

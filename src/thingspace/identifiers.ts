@@ -20,8 +20,8 @@ export function isIdentifierKind(kind: string): kind is IdentifierKind {
 }
 
 /**
- * Digits only where there are digits: separators, a leading `+` and the `F` that fills an odd ICCID go. Text that is
- * something else (the placeholders in Verizon's examples, a hexadecimal MEID) stays as it came, trimmed.
+ * Digits only, if it is a number at all: separators, a leading `+` and the `F` that pads an odd ICCID are removed. Any
+ * other text (the placeholders in Verizon's examples, a hexadecimal MEID) stays as it came, trimmed.
  */
 export function normalIdentifier(kind: string, id: string): string {
   const trimmed = id.trim()

@@ -20,9 +20,9 @@ const soapHint =
   'the body is XML: this listener was registered through SOAP; deregister it there and register it through the REST API'
 
 /**
- * Bytes to a JSON object, with everything told that `JSON.parse` passes over in silence: invalid UTF-8, a key that
- * stands twice, U+0000 and lone surrogates. Numbers that a double can't hold keep their digits (as raw JSON), so that
- * what is stored is what came. A byte-order mark is skipped.
+ * Parses bytes to a JSON object, and reports everything that `JSON.parse` silently accepts: invalid UTF-8, duplicate
+ * keys, U+0000 and lone surrogates. Numbers that a double can't hold keep their digits (as raw JSON), so that what is
+ * stored is what came. A byte-order mark is skipped.
  */
 export function readJsonMessage(bytes: Buffer): JsonMessage {
   const defects: Defect[] = isUtf8(bytes) ? [] : ['invalid-utf8']
@@ -63,7 +63,7 @@ function keepDigits(_key: string, value: unknown, context: { source?: string }):
 const rawJson = (JSON as unknown as { rawJSON(text: string): object }).rawJSON
 const isRawJson = (JSON as unknown as { isRawJSON(value: unknown): boolean }).isRawJSON
 
-/** A number kept with the digits it came with, because a double would change it. */
+/** A number kept with its original digits, because a double would change it. */
 export function rawNumber(value: unknown): string | null {
   return isRawJson(value) ? (value as { rawJSON: string }).rawJSON : null
 }
@@ -83,7 +83,8 @@ interface Outline {
 }
 
 /**
- * One pass over the text, before it is parsed: how deep, how many keys, and whether the slower looks are needed.
+ * One pass over the text before it is parsed: how deep it is, how many keys it has, and whether the slower checks are
+ * needed.
  * Strings are skipped with indexOf, so that a 1 kB message costs about a microsecond.
  */
 function outlineOf(text: string): Outline {
@@ -125,7 +126,9 @@ function isNumberUnit(unit: number): boolean {
   return startsNumber(unit) || unit === 0x2b || unit === 0x2e || unit === 0x65 || unit === 0x45
 }
 
-/** Up to 15 digits without fraction or exponent are safe in a double, but for -0; all else takes the exact way. */
+/**
+ * Up to 15 digits without fraction or exponent are safe in a double, except -0; everything else takes the exact way.
+ */
 function mayLoseDigits(text: string, start: number, end: number): boolean {
   return end - start > 15 || text.startsWith('-0', start) || /[.eE]/.test(text.slice(start, end))
 }
@@ -173,7 +176,7 @@ function visitStrings(value: unknown, visit: (text: string) => void): void {
   }
 }
 
-/** Only walked when the key counts differ, in text that is known to be valid JSON. */
+/** Only used when the key counts differ, on text that is known to be valid JSON. */
 function findDuplicateKeys(text: string): DuplicateKey[] {
   const found: DuplicateKey[] = []
   const open: (Set<string> | null)[] = []

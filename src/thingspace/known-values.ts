@@ -1,7 +1,7 @@
 import type { ProfileFacts } from './read-callback.ts'
 
 /**
- * Values that some Verizon page names ([DOC], fact sheet 2.4). Others are kept and shown like these; they are only
+ * Values that some Verizon page names ([DOC], fact sheet 2.4). Others are kept and shown just the same, but are
  * counted, so that somebody learns of them.
  */
 const known = {

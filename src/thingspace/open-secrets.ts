@@ -3,7 +3,7 @@ import { normalIdentifier, normalKind } from './identifiers.ts'
 import type { JsonObject } from './json-message.ts'
 import type { Secrets } from './secrets-in-callback.ts'
 
-/** The message with its secrets where they stood. Changes the message that it is given. */
+/** The message with its secrets back in place. Changes the message that it is given. */
 export function putSecretsBack(message: JsonObject, secrets: Secrets): JsonObject {
   for (const [pointer, secret] of Object.entries(secrets)) {
     const names = pointerNames(pointer)
@@ -15,9 +15,9 @@ export function putSecretsBack(message: JsonObject, secrets: Secrets): JsonObjec
 }
 
 /**
- * The device credential of one profile. A callback may speak of several profiles, each with its own: the one is meant
- * whose profile response names the ICCID. Where none does, it is the only one there is, unless it names another;
- * null: it has none.
+ * The device credential of one profile. A callback may mention several profiles, each with its own credential: the one
+ * whose profile response names the ICCID is meant. If none names it, the only credential is meant, unless it belongs to
+ * another ICCID. null when there is none.
  */
 export function credentialOf(
   message: JsonObject,
@@ -40,8 +40,8 @@ export function credentialOf(
 }
 
 /**
- * Without the secrets of one profile. One that stands in what names a profile is that profile's; any other could be
- * anybody's, and stays only when what names another profile holds it.
+ * The secrets without those of one profile. One inside something that names a profile belongs to that profile; any
+ * other could be anybody's, and is kept only if something that names another profile contains it.
  */
 export function secretsOfOthers(message: JsonObject, secrets: Secrets, iccid: string): Secrets {
   return Object.fromEntries(
@@ -52,7 +52,7 @@ export function secretsOfOthers(message: JsonObject, secrets: Secrets, iccid: st
   )
 }
 
-/** Whether anything in there is that ICCID, in whatever form the carrier wrote it. */
+/** Whether that ICCID occurs anywhere inside, in whatever form the carrier wrote it. */
 export function namesIccid(value: unknown, iccid: string): boolean {
   if (typeof value === 'string') return normalIdentifier('iccid', value) === iccid
   return inside(value).some(item => namesIccid(item, iccid))

@@ -52,8 +52,8 @@ export type Reading =
   | { kind: 'unreadable'; requestId: string | null; callbackCount: number | null; reason: string }
 
 /**
- * Their words to ours. Never throws for what a message holds: what can't be read is `unreadable` with a reason that
- * quotes nothing of the message.
+ * From their words to ours. Never throws over the content of a message: what can't be read is `unreadable`, with a
+ * reason that quotes nothing of the message.
  */
 export function readCallback(json: Extract<JsonMessage, { ok: true }>): Reading {
   const folded = foldOrReason(json.message)
@@ -106,7 +106,9 @@ function shapeProblem(folded: JsonObject): string {
   return `has an unexpected type at ${path === undefined || path === '' ? 'its top' : path}`
 }
 
-/** How often this message was sent, as the carrier counts it [CONFLICT]; a number or a string [EX]. Null: not told. */
+/**
+ * How often this message has been sent, by the carrier's count [CONFLICT]; a number or a string [EX]. null: not stated.
+ */
 function readCounter(folded: JsonObject): number | null {
   const nested = Array.isArray(folded.deviceResponse) ? folded.deviceResponse[0] : undefined
   const value = folded.callbackCount ?? (isObject(nested) ? nested.callbackCount : undefined)
@@ -115,8 +117,8 @@ function readCounter(folded: JsonObject): number | null {
 }
 
 /**
- * Anything with a requestId that is no profile result: a changed identifier, NIDD, services yet unknown. Told by the
- * keys that hold an answer (`...Response`), since no message names its operation [EX].
+ * Anything with a requestId that is no profile result: a changed identifier, NIDD, services not known yet. Recognised
+ * by the keys that hold an answer (`...Response`), since no message names its operation [EX].
  */
 function otherKind(message: JsonObject, folded: Callback): string | null {
   const foreign = Object.keys(message).find(key => isAnswerKey(key) && !ours.has(key.toLowerCase()))
@@ -189,13 +191,13 @@ function readReports(folded: Callback): Report[] {
     .filter(({ identifiers }) => identifiers.eid ?? identifiers.iccid ?? identifiers.imei)
 }
 
-/** A lone profile inherits what only the top of the message names; of several, each names its own devices. */
+/** A lone profile inherits what only the top of the message names; several profiles each name their own devices. */
 function idsOf(profile: ProfileResponse, top: DeviceId[], isLone: boolean): DeviceId[] {
   const own = profile.deviceIdentifierCollection ?? []
   return isLone ? [...own, ...top] : own
 }
 
-/** Without a profile response every ICCID that is named stands for itself; one device needs no telling apart. */
+/** Without a profile response, every ICCID that is named stands for itself; a single device needs no distinguishing. */
 function apart(top: DeviceId[]): DeviceId[][] {
   const iccids = new Map<string, DeviceId>()
   for (const entry of top) {

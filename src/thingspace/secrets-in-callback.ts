@@ -14,8 +14,8 @@ export interface TakenApart {
 }
 
 /**
- * Keys whose values are secret wherever they stand, by how they end; `deviceCredential` is the documented one ([DOC],
- * seed). The carrier adds fields without notice: rather one value too many sealed than one in clear.
+ * Keys whose values are secret wherever they occur, by how they end; `deviceCredential` is the documented one ([DOC],
+ * seed). The carrier adds fields without notice: better one value too many sealed than one in clear.
  */
 const secretKey =
   /(?:user[-_]?name|passw(?:or)?ds?|passphrase|pwd|secrets?|tokens?|credentials?|api[-_]?keys?|private[-_]?key|authorization)$/i
@@ -24,7 +24,7 @@ const listenerCredentials = new Set(['username', 'password'])
 const fieldOf = byName(key => ({
   isSecret: secretKey.test(key),
   isListenerCredential: listenerCredentials.has(key.toLowerCase()),
-  /** As it stands in a pointer. */
+  /** As it is written in a pointer. */
   escaped: key.replaceAll('~', '~0').replaceAll('/', '~1'),
 }))
 
@@ -35,7 +35,7 @@ export function takeSecretsOut(message: JsonObject): TakenApart {
   return { body, secrets: Object.keys(secrets).length === 0 ? null : secrets }
 }
 
-/** The value itself where it holds no secret; only what leads to one is copied. */
+/** The value itself if it contains no secret; only what leads to one is copied. */
 function withoutSecrets(value: object, pointer: string, secrets: Secrets): object {
   if (Array.isArray(value)) {
     return value.map((item, at) => (isContainer(item) ? withoutSecrets(item, `${pointer}/${at}`, secrets) : item))
@@ -46,7 +46,7 @@ function withoutSecrets(value: object, pointer: string, secrets: Secrets): objec
     const left = leftOf(key, item, pointer, secrets)
     if (left === item) continue
     if (kept === value) kept = { ...value }
-    // The copy has this key of its own, so even `__proto__` is only a key here.
+    // The copy has an own property of this name already, so even `__proto__` is just a key here.
     kept[key] = left
   }
   return kept
@@ -63,7 +63,7 @@ function leftOf(key: string, item: unknown, pointer: string, secrets: Secrets): 
   return sealedMark
 }
 
-/** Also true of a number kept with its digits, which holds no secret. */
+/** Also true for a number kept with its digits, which holds no secret. */
 function isContainer(value: unknown): value is object {
   return typeof value === 'object' && value !== null
 }

@@ -1,7 +1,7 @@
 /** What all callers share: one token, one session, and how many logins in a row were refused. Times are epoch ms. */
 export interface StoredSession {
   accessToken: string | null
-  /** From here on a new token is asked for, unless the carrier hands out the same one again. */
+  /** From then on a new token is asked for, unless the carrier hands out the same one again. */
   tokenRenewAt: number
   tokenEndsAt: number
   sessionToken: string | null
@@ -16,7 +16,7 @@ export interface StoredSession {
 export interface SessionStore {
   load(): Promise<StoredSession | null>
   save(session: StoredSession): Promise<void>
-  /** Moves `sessionUsedAt` forward, if that is still the session kept. May be lazy: it only saves a login. */
+  /** Moves `sessionUsedAt` forward, if that is still the stored session. */
   touch(sessionToken: string, usedAt: number): Promise<void>
   /** Runs `work` (which loads and saves) while nobody else who shares the store is in theirs. */
   alone<T>(work: () => Promise<T>): Promise<T>

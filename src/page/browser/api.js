@@ -1,7 +1,9 @@
-/** The token is kept in the session storage of this tab at most: it is gone with the tab. */
+/** The token is kept in this tab's session storage at most: it disappears with the tab. */
 const place = 'token'
 
-/** An answer that is not the one hoped for; status 0 when there was none. It may say how long not to ask again. */
+/**
+ * An answer other than the expected one; status 0 when there was none. It may say how long to wait before asking again.
+ */
 export class ApiError extends Error {
   /** @param {number} status @param {string} message @param {number} [retryAfterMs] */
   constructor(status, message, retryAfterMs = 0) {
@@ -43,7 +45,7 @@ export async function ask(path, options = {}) {
     throw new ApiError(0, 'The service does not answer.')
   })
   if (response.ok) return response
-  // A token that was replaced meanwhile is not the one that was refused.
+  // A token that has been replaced meanwhile is not the one that was refused.
   if (response.status === 401 && token === savedToken()) whenRefused()
   const said = await response.json().catch(() => ({}))
   const message = said.errorMessage ?? `The service answered ${response.status}.`

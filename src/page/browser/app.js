@@ -7,9 +7,9 @@ import { Shell } from './shell.js'
 import { SignIn } from './sign-in.js'
 import { followChanges } from './stream.js'
 
-/** Changes come in bursts: the page looks again this often at most. */
+/** Changes come in bursts: the page refreshes this often at most. */
 const lookEveryMs = 700
-/** And this often at least, for what no change tells of: time that runs out, callbacks that change nothing. */
+/** And this often at least, for what no change announces: deadlines that pass, callbacks that change nothing. */
 const lookAnywayMs = 15_000
 
 /** @param {{ needsSignIn: boolean }} props */

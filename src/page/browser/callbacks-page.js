@@ -8,7 +8,7 @@ import { linkTo } from './route.js'
 import { Badge, Show } from './state.js'
 
 const verdicts = ['', 'applied', 'unchanged', 'unmatched', 'other', 'quarantined']
-/** Those that another reading can make something of. */
+/** Those that another reading may make sense of. */
 const rereadable = ['unmatched', 'other', 'quarantined']
 
 /** @param {{ query: URLSearchParams }} props */

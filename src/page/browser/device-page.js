@@ -8,7 +8,7 @@ import { Badge, Facts, Show } from './state.js'
 import { Timeline } from './timeline.js'
 
 const usualLimit = 100
-/** As many as one answer may hold. */
+/** As many as one answer may contain. */
 const longestLimit = 1000
 
 /** @param {{ kind: string, id: string }} props */
@@ -41,7 +41,7 @@ async function load(kind, id, limit, signal) {
   const histories = await Promise.all(
     profiles.map(({ iccid }) => get(`/v1/profiles/${encodeURIComponent(iccid)}/history?limit=${limit}`, signal)),
   )
-  // Each is newest first already, also where one transaction made several changes at the same time: that stays.
+  // Each is newest first already, also where one transaction made several changes at the same time: that order is kept.
   const history = histories
     .flatMap(({ items }) => items)
     .sort((one, other) => Date.parse(other.at) - Date.parse(one.at))

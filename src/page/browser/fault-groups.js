@@ -9,7 +9,7 @@ import { Show } from './state.js'
  * @param {{ path: string, counts: import('./types.d.ts').Counts }} props
  */
 export function FaultGroups({ path, counts }) {
-  // All failed targets are read for this: again only when there are more.
+  // All failed targets are read for this, and read again only when there are more.
   const groups = useLive(once(`${path} ${counts.failed} ${counts.conflict}`, path), [path])
   return html`
     <section aria-labelledby="faults">

@@ -7,7 +7,7 @@ import { linkTo } from './route.js'
 import { Show } from './state.js'
 
 /**
- * Goes to what an identifier names, or says that nothing does, or that this could not be asked.
+ * Goes to what an identifier names, or says that it names nothing, or that this could not be found out.
  * @param {{ text: string }} props
  */
 export function FindPage({ text }) {

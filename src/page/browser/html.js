@@ -1,5 +1,7 @@
 import htm from 'htm'
 import { h } from 'preact'
 
-/** Templates of elements, read by the browser as they are: nothing is built. Text in them is never taken as HTML. */
+/**
+ * Element templates, which the browser reads as they are: nothing is built. Text in them is never interpreted as HTML.
+ */
 export const html = htm.bind(h)

@@ -1,4 +1,4 @@
-/** Where an identifier of each kind usually is this long; carriers also send others, which the service keeps as they came. */
+/** The usual lengths of each kind of identifier; carriers also send others, which the service keeps as they came. */
 const usual = /** @type {const} */ ([
   { kind: 'eid', from: 32, to: 32 },
   { kind: 'iccid', from: 18, to: 20 },
@@ -14,12 +14,12 @@ const usual = /** @type {const} */ ([
  */
 export function identifierKinds(text) {
   const compact = text.replaceAll(/[\s.-]/g, '').replace(/^\+/, '')
-  // An ICCID of an odd length may be filled up with an F.
+  // An ICCID of odd length may be padded with an F.
   if (!/^\d{4,64}[fF]?$/.test(compact)) return []
   const id = compact.replace(/[fF]$/, '')
   const { length } = id
   const isLikely = (/** @type {typeof usual[number]} */ { from, to }) => length >= from && length <= to
-  // An IMEI is compared by its first 14 digits: fewer would name every device whose IMEI begins with them.
+  // An IMEI is compared by its first 14 digits: fewer would match every device whose IMEI begins with them.
   const possible = usual.filter(({ kind }) => kind !== 'imei' || length >= 14)
   return [...possible.filter(isLikely), ...possible.filter(one => !isLikely(one))].map(({ kind }) => ({ kind, id }))
 }

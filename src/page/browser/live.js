@@ -2,11 +2,11 @@ import { createContext } from 'preact'
 import { useContext, useEffect, useRef, useState } from 'preact/hooks'
 import { ApiError } from './api.js'
 
-/** Grows when something changed at the service: a sign to look again. */
+/** Grows when something has changed at the service: a signal to look again. */
 export const Pulse = createContext(0)
 
 /**
- * What `load` brings, asked again with every pulse; the last value stays while a newer one can't be had.
+ * What `load` returns, loaded again with every pulse; the last value stays while there is no newer one.
  * @template Value
  * @param {(signal: AbortSignal) => Promise<Value>} load
  * @param {unknown[]} of what it depends on: when that is another thing, the old value goes at once
@@ -23,7 +23,7 @@ export function useLive(load, of) {
   latest.current = load
 
   useEffect(() => {
-    // One question at a time: pulses that come meanwhile ask once more afterwards.
+    // One question at a time: pulses that arrive meanwhile cause one more afterwards.
     if (asking.current?.key === key) {
       asking.current.again = true
       return

@@ -59,7 +59,7 @@ function Figures({ summary: { activations, callbacks, oldestUnmatchedAt, oldestP
   const { pending = 0, partial = 0, unknown = 0, conflict = 0 } = activations
   const open = pending + partial + unknown + conflict
   const since = (/** @type {string | null} */ at) => (at === null ? 'none waits' : `oldest ${ago(at)}`)
-  // Nobody waits for a callback of these, and yet somebody must look.
+  // Nobody is waiting for a callback of these, and yet somebody must look at them.
   const stuck = [conflict > 0 && `${count(conflict)} in conflict`, unknown > 0 && `${count(unknown)} unknown`]
   const openNote = [(oldestPendingAt !== null || open === 0) && since(oldestPendingAt), ...stuck].filter(Boolean)
   return html`

@@ -3,15 +3,15 @@ import uPlot from 'uplot'
 import { html } from './html.js'
 
 const height = 170
-/** Whole callbacks, up to some millions a minute: where none of these fits, the axis stays empty. */
+/** Whole callbacks, up to some millions a minute: if none of these fits, the axis stays empty. */
 const increments = [0, 1, 2, 3, 4, 5, 6].flatMap(zeros => [1, 2, 5].map(digit => digit * 10 ** zeros))
-/** As short as 300K, or the numbers would not fit beside the axis. */
+/** Short forms such as 300K, or the numbers would not fit beside the axis. */
 const short = new Intl.NumberFormat('en', { notation: 'compact' })
 const clock = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' })
 
 /**
- * The kinds of callbacks that a bar is made of, from its foot: what needs nobody's attention first, and the colours that
- * the list of verdicts beside the chart shows too.
+ * The kinds of callbacks that make up a bar, from the bottom: first what needs nobody's attention. The colours are
+ * those of the list of verdicts beside the chart.
  */
 export const layers = [
   { verdicts: ['applied', 'unchanged'], colour: '--accent' },
@@ -66,7 +66,8 @@ function ofVerdicts(byVerdict, verdicts) {
 }
 
 /**
- * One series a layer, each as high as all up to it, the highest first: those that follow are drawn over its foot.
+ * One series per layer, each as high as all layers up to it, the highest first: later ones are drawn over its lower
+ * part.
  * @param {Minute[]} minutes @returns {uPlot.AlignedData}
  */
 function asData(minutes) {

@@ -4,7 +4,7 @@ import { count } from './format.js'
 import { html } from './html.js'
 
 /**
- * Reads callbacks again, with the code of today. First it is only counted what that would do.
+ * Reads callbacks again with the current code. A first step only counts what that would do.
  * @param {{ filter: Record<string, string> }} props
  */
 export function Reprocess({ filter }) {

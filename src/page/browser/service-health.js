@@ -5,10 +5,10 @@ import { useLive } from './live.js'
 import { readMetrics, total } from './metrics.js'
 import { Show } from './state.js'
 
-/** What the metrics tell of the service itself; nothing is shown to a token that may not read them. */
+/** What the metrics say about the service itself; hidden for a token that may not read them. */
 export function ServiceHealth() {
   const health = useLive(load, ['health'])
-  // Until it is known whether it may be read, nothing is promised.
+  // Until it is known whether they may be read, nothing is shown.
   if (health.value === 'not allowed' || (health.value === null && health.error === null)) return null
   return html`
     <section aria-labelledby="health">
@@ -51,7 +51,7 @@ async function load(signal) {
     return readMetrics(await (await ask('/metrics', { signal })).text())
   } catch (error) {
     if (!(error instanceof ApiError) || error.status !== 403) throw error
-    // Asking again and again would be refused again and again.
+    // Asking repeatedly would be refused repeatedly.
     allowed = false
     return 'not allowed'
   }

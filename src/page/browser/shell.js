@@ -30,7 +30,7 @@ export function Shell({ connection, onLeave }) {
   useEffect(() => {
     const heading = main.current?.querySelector('h1')
     document.title = `${heading?.textContent ?? 'eSIM callbacks'} · eSIM callbacks`
-    // A new view: whoever reads with the ear or goes by keyboard begins at its heading.
+    // A new view: users of screen readers and keyboards start at its heading.
     if (shown.current === route.visit) return
     shown.current = route.visit
     scrollTo(0, 0)

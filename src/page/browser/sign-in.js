@@ -16,7 +16,7 @@ export function SignIn({ notice, onIn }) {
   const enter = async (/** @type {SubmitEvent} */ event) => {
     event.preventDefault()
     const token = field.current?.value.trim() ?? ''
-    // What can't stand in a header is no token; fetch would say so in words that nobody understands.
+    // Text that can't be in a header is no token; fetch would reject it with an incomprehensible message.
     if (!/^[\x21-\x7e]+$/.test(token)) return setProblem('Paste the token that was printed when it was made.')
     setBusy(true)
     setProblem('')

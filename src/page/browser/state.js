@@ -1,7 +1,7 @@
 import { html } from './html.js'
 
 /**
- * What a view shows around what it has loaded: that it waits, or why it has nothing, or that what it shows is old.
+ * What a view shows around its content: that it is loading, why there is nothing, or that what it shows is old.
  * @param {{ loaded: import('./types.d.ts').Loaded<any>, missing?: string, children: (value: any) => unknown }} props
  */
 export function Show({ loaded: { value, error }, missing, children }) {
@@ -14,7 +14,7 @@ export function Show({ loaded: { value, error }, missing, children }) {
 }
 
 /**
- * A view asks again by itself, which helps where the service could not answer: not where it said no.
+ * A view asks again by itself, which helps when the service could not answer, but not when it refused.
  * @param {import('./api.js').ApiError} error
  */
 function reason({ status, message }) {

@@ -3,13 +3,13 @@ import { readEvents } from './read-events.js'
 
 const firstPauseMs = 500
 const longestPauseMs = 3_000
-/** A token that may not follow the feed will hardly be allowed to in a moment. */
+/** A token that may not follow the feed will hardly be allowed to a moment later. */
 const refusedPauseMs = 30_000
-/** A comment comes every 15 seconds: silence for longer means that the connection is dead, though nobody said so. */
+/** A comment comes every 15 seconds: longer silence means that the connection is dead, though nothing said so. */
 const silenceMs = 40_000
 
 /**
- * Follows the feed of changes and comes back with the last cursor after every break, so that no change is missed.
+ * Follows the feed of changes, and resumes at the last cursor after every interruption, so that no change is missed.
  * EventSource can't send a token: the stream is read with fetch.
  * @param {{ onChange: () => void, onState: (state: import('./types.d.ts').Connection) => void, signal: AbortSignal }} options
  *   what is shown may be old with every new state
@@ -36,13 +36,13 @@ export async function followChanges({ onChange, onState, signal }) {
         },
       })
     } catch (error) {
-      // Whatever it was, it is shown as a broken line, and tried again; a refused token ends the session elsewhere.
+      // Whatever it was, it shows as a lost connection and is tried again; a refused token ends the session elsewhere.
       problem = error
     }
     if (signal.aborted) return
     const { status, retryAfterMs } = problem instanceof ApiError ? problem : { status: null, retryAfterMs: 0 }
-    // It is of another database than the one that is there now, or from before what is kept: what is shown is read anew
-    // when the line is back.
+    // The cursor belongs to another database than the present one, or is older than what is kept: everything shown is
+    // read again once the connection is back.
     if (status === 400 || status === 410) cursor = null
     onState(status === 403 ? 'refused' : 'away')
     await rest(Math.max(pause, status === 403 ? refusedPauseMs : retryAfterMs), signal)

@@ -4,7 +4,7 @@ import pg from 'pg'
 import t, { type Test } from 'tap'
 import { readConfig } from '../src/config.ts'
 import { migrate } from '../src/database/migrate.ts'
-import { type Database, openDatabase } from '../src/database/pool.ts'
+import type { Database } from '../src/database/pool.ts'
 import { credentialsDigest } from '../src/listeners/credentials-digest.ts'
 import { acceptCredentials, confirmCredentials } from '../src/listeners/stored-listeners.ts'
 import { createLog } from '../src/log.ts'
@@ -12,6 +12,7 @@ import { createToken } from '../src/operating/stored-tokens.ts'
 import { loadDatabaseKeys } from '../src/secrets/database-keys.ts'
 import { createSealer } from '../src/secrets/sealer.ts'
 import { startService } from '../src/service.ts'
+import { openTestDatabase } from './fixtures/connection.ts'
 import { createTestDatabase } from './fixtures/database.ts'
 import { device, makeCallback } from './fixtures/make-callback.ts'
 import { sealKey } from './fixtures/run-command.ts'
@@ -23,9 +24,7 @@ const credentials = { username: 'name', password: 'the listener password' }
 /** A database with a token and a listener in it. */
 async function fill(t: Test): Promise<{ url: string; token: string; db: Database }> {
   const url = await createTestDatabase(t)
-  const limits = { connections: 2, statementTimeoutMs: 5_000, lockTimeoutMs: 5_000, connectionTimeoutMs: 5_000 }
-  const db = openDatabase({ url, name: 'test', ...limits, onConnectionError: () => undefined })
-  t.teardown(() => db.destroy())
+  const db = openTestDatabase(t, url)
   await migrate(db)
   const token = await createToken(db, { name: 'all', scopes: ['read', 'metrics'], accounts: ['*'] })
   const keys = await loadDatabaseKeys(db, createSealer(Buffer.from(sealKey, 'base64')))

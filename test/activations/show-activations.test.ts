@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { FoundActivation } from '../../src/activations/find-activation.ts'
 import { createActivationViews } from '../../src/activations/show-activations.ts'
-import { openDatabase } from '../../src/database/pool.ts'
+import { openTestDatabase } from '../fixtures/connection.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
 import { rowsRead } from '../fixtures/rows-read.ts'
 import { startTestService, takeTestService } from '../fixtures/service.ts'
@@ -27,11 +27,7 @@ t.test('how long targets waited is worked out anew only where one has heard for 
     await hear(n, ms)
 
   const views = createActivationViews()
-  const db = openDatabase({
-    ...{ url: service.databaseUrl, name: 'test', connections: 1, statementTimeoutMs: 5_000, lockTimeoutMs: 500 },
-    ...{ connectionTimeoutMs: 5_000, onConnectionError: () => undefined },
-  })
-  t.teardown(() => db.destroy())
+  const db = openTestDatabase(t, service.databaseUrl, { connections: 1 })
   const show = () =>
     db.transaction().execute(async trx => {
       const found = await trx.selectFrom('activations').selectAll().orderBy('id').execute()

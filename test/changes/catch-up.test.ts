@@ -4,6 +4,7 @@ import { openDatabase } from '../../src/database/pool.ts'
 import { findReader } from '../../src/database/reader.ts'
 import { openReading } from '../../src/database/seen-by.ts'
 import type { Accounts } from '../../src/operating/access.ts'
+import { connection } from '../fixtures/connection.ts'
 import { rowsRead } from '../fixtures/rows-read.ts'
 import { account, startTestService } from '../fixtures/service.ts'
 
@@ -19,15 +20,7 @@ t.test('who sees few changes reads those, however many of others lie between', a
       case when n in (8, 30001) then '899990000000000001' else '899990000000000002' end, '{}', 'callback'
     from generate_series(1, 60000) n`)
   await service.sql('analyze changes')
-  const options = {
-    url: service.databaseUrl,
-    name: 'test',
-    connections: 1,
-    statementTimeoutMs: 20_000,
-    lockTimeoutMs: 5_000,
-    connectionTimeoutMs: 5_000,
-    onConnectionError: () => undefined,
-  }
+  const options = connection(service.databaseUrl, { connections: 1 })
   const reading = openReading(options)
   const owner = openDatabase(options)
   t.teardown(() => Promise.all([reading.destroy(), owner.destroy()]))

@@ -3,19 +3,12 @@ import t from 'tap'
 import { createChangeFeed } from '../../src/changes/change-feed.ts'
 import { openReading } from '../../src/database/seen-by.ts'
 import { until } from '../fixtures/carrier.ts'
+import { connection } from '../fixtures/connection.ts'
 import { takeTestService } from '../fixtures/service.ts'
 
 t.test('a feed that is stopped before or while it starts listens to nothing', async t => {
   const { databaseUrl, sql } = await takeTestService(t)
-  const reading = openReading({
-    url: databaseUrl,
-    name: 'test',
-    connections: 2,
-    statementTimeoutMs: 5_000,
-    lockTimeoutMs: 5_000,
-    connectionTimeoutMs: 5_000,
-    onConnectionError: () => undefined,
-  })
+  const reading = openReading(connection(databaseUrl))
   t.teardown(() => reading.destroy())
   reading.readAs(null)
   const listening = async (): Promise<number> => {

@@ -1,7 +1,7 @@
 import { Migrator } from 'kysely/migration'
 import t, { type Test } from 'tap'
 import { migrationFiles } from '../../src/database/migrate.ts'
-import { openDatabase } from '../../src/database/pool.ts'
+import { openTestDatabase } from '../fixtures/connection.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
 import { startTestService, type TestService } from '../fixtures/service.ts'
 
@@ -92,16 +92,7 @@ t.test('a feed whose end was deleted ends where it did', async t => {
 
 t.test('a role of readers that was made before this is told as well', async t => {
   const service = await startTestService(t, keep)
-  const db = openDatabase({
-    url: service.databaseUrl,
-    name: 'test',
-    connections: 1,
-    statementTimeoutMs: 10_000,
-    lockTimeoutMs: 5_000,
-    connectionTimeoutMs: 5_000,
-    onConnectionError: () => undefined,
-  })
-  t.teardown(() => db.destroy())
+  const db = openTestDatabase(t, service.databaseUrl)
   const migrator = new Migrator({ db, provider: migrationFiles })
   await migrator.migrateTo('0009-targets-by-iccid')
   await migrator.migrateToLatest()

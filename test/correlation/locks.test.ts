@@ -4,20 +4,11 @@ import t from 'tap'
 import { appendChanges } from '../../src/correlation/append-changes.ts'
 import { lockActivations, tryLockActivations } from '../../src/correlation/lock-activations.ts'
 import type { Change } from '../../src/correlation/working-set.ts'
-import { openDatabase } from '../../src/database/pool.ts'
 import type { Tables } from '../../src/database/tables.ts'
+import { openTestDatabase } from '../fixtures/connection.ts'
 import { createTestDatabase } from '../fixtures/database.ts'
 
-const db = openDatabase({
-  url: await createTestDatabase(t),
-  name: 'locks test',
-  connections: 4,
-  statementTimeoutMs: 20_000,
-  lockTimeoutMs: 20_000,
-  connectionTimeoutMs: 5_000,
-  onConnectionError: () => undefined,
-})
-t.teardown(() => db.destroy())
+const db = openTestDatabase(t, await createTestDatabase(t), { connections: 4, lockTimeoutMs: 20_000 })
 
 const change: Change = {
   at: new Date(),

@@ -5,6 +5,7 @@ import { openDatabase } from '../../src/database/pool.ts'
 import { request, type Sent, untilTaken } from '../faults/load.ts'
 import { type OwnPostgres, startOwnPostgres } from '../faults/own-postgres.ts'
 import { isAlive, startInEarnest } from '../faults/stage.ts'
+import { connection } from '../fixtures/connection.ts'
 
 t.test('a URL names one host or several', async t => {
   t.strictSame(splitHosts('postgres://u:p@one/db'), ['postgres://u:p@one/db'])
@@ -25,15 +26,7 @@ t.test('a URL names one host or several', async t => {
 
 t.test('of several servers the one is used that takes writes, also when that changes', async t => {
   const [first, second] = [await startOwnPostgres(t), await startOwnPostgres(t)]
-  const db = openDatabase({
-    url: second.url(),
-    name: 'test',
-    connections: 1,
-    statementTimeoutMs: 30_000,
-    lockTimeoutMs: 5_000,
-    connectionTimeoutMs: 5_000,
-    onConnectionError: () => undefined,
-  })
+  const db = openDatabase(connection(second.url(), { connections: 1 }))
   await migrate(db).finally(() => db.destroy())
   await readOnly(second, 'on')
   const [one, other] = [new URL(first.url()), new URL(second.url())]

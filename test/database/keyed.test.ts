@@ -17,6 +17,7 @@ import { findHistory, findProfileAsOf } from '../../src/profiles/profile-history
 import { findCallback, findCallbacks, walkCallbacks } from '../../src/receiving/find-callbacks.ts'
 import { findSummary } from '../../src/summary/find-summary.ts'
 import { mergeCounts } from '../../src/summary/merge-counts.ts'
+import { connection } from '../fixtures/connection.ts'
 import { createEmptyDatabase } from '../fixtures/database.ts'
 import { rowsRead } from '../fixtures/rows-read.ts'
 
@@ -24,15 +25,9 @@ const account = '0000123456-00001'
 const rows = 3_000
 
 t.test('under row-level security a question reads the rows it is about, however many there are', async t => {
-  const limits = { statementTimeoutMs: 20_000, lockTimeoutMs: 5_000, connectionTimeoutMs: 5_000 }
-  const options = {
-    url: await createEmptyDatabase(t),
-    name: 'test',
-    connections: 1,
-    onConnectionError: () => undefined,
-  }
-  const db = openDatabase({ ...options, ...limits })
-  const reading = openReading({ ...options, ...limits })
+  const options = connection(await createEmptyDatabase(t), { connections: 1 })
+  const db = openDatabase(options)
+  const reading = openReading(options)
   t.teardown(() => Promise.all([db.destroy(), reading.destroy()]))
   await migrate(db)
   await makeReader(db)

@@ -2,22 +2,12 @@ import { sql } from 'kysely'
 import { Migrator } from 'kysely/migration'
 import t, { type Test } from 'tap'
 import { migrate, migrationFiles, pendingMigrations } from '../../src/database/migrate.ts'
-import { openDatabase } from '../../src/database/pool.ts'
 import { databaseProblems } from '../../src/database/readiness.ts'
+import { openTestDatabase } from '../fixtures/connection.ts'
 import { createEmptyDatabase } from '../fixtures/database.ts'
 
 function open(t: Test, url: string) {
-  const db = openDatabase({
-    url,
-    name: 'test',
-    connections: 2,
-    statementTimeoutMs: 30_000,
-    lockTimeoutMs: 30_000,
-    connectionTimeoutMs: 5_000,
-    onConnectionError: () => undefined,
-  })
-  t.teardown(() => db.destroy())
-  return db
+  return openTestDatabase(t, url, { statementTimeoutMs: 30_000, lockTimeoutMs: 30_000 })
 }
 
 t.test('several processes migrate at once: one works, the others find it done', async t => {

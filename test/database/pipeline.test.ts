@@ -5,17 +5,10 @@ import t from 'tap'
 import { openPipelinedDatabase } from '../../src/database/pipeline.ts'
 import { isCutOff, refusalOf, sqlState } from '../../src/database/refusal.ts'
 import { together } from '../../src/database/together.ts'
+import { connection } from '../fixtures/connection.ts'
 import { createEmptyDatabase } from '../fixtures/database.ts'
 
-const options = {
-  url: await createEmptyDatabase(t),
-  name: 'pipeline test',
-  connections: 2,
-  statementTimeoutMs: 5_000,
-  lockTimeoutMs: 1_000,
-  connectionTimeoutMs: 5_000,
-  onConnectionError: () => undefined,
-}
+const options = connection(await createEmptyDatabase(t), { statementTimeoutMs: 5_000, lockTimeoutMs: 1_000 })
 const db = openPipelinedDatabase(options)
 t.teardown(() => db.destroy())
 

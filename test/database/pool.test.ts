@@ -1,6 +1,7 @@
 import t from 'tap'
 import { openPool } from '../../src/database/pool.ts'
 import { isDatabaseAway } from '../../src/database/refusal.ts'
+import { connection } from '../fixtures/connection.ts'
 import { createEmptyDatabase } from '../fixtures/database.ts'
 
 t.test('a commit waits for the disk, whatever the database says, and the server ends sessions of the dead', async t => {
@@ -50,13 +51,5 @@ t.test('a statement goes on when a newer version has added a column, after one t
 })
 
 function open(url: string) {
-  return openPool({
-    url,
-    name: 'test',
-    connections: 1,
-    statementTimeoutMs: 5_000,
-    lockTimeoutMs: 5_000,
-    connectionTimeoutMs: 5_000,
-    onConnectionError: () => undefined,
-  })
+  return openPool(connection(url, { connections: 1, statementTimeoutMs: 5_000 }))
 }

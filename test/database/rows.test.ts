@@ -4,17 +4,10 @@ import { sql } from 'kysely'
 import t from 'tap'
 import { openPipelinedDatabase } from '../../src/database/pipeline.ts'
 import { rowsOf } from '../../src/database/rows.ts'
+import { connection } from '../fixtures/connection.ts'
 import { createEmptyDatabase } from '../fixtures/database.ts'
 
-const db = openPipelinedDatabase({
-  url: await createEmptyDatabase(t),
-  name: 'rows test',
-  connections: 1,
-  statementTimeoutMs: 5_000,
-  lockTimeoutMs: 1_000,
-  connectionTimeoutMs: 5_000,
-  onConnectionError: () => undefined,
-})
+const db = openPipelinedDatabase(connection(await createEmptyDatabase(t), { connections: 1 }))
 t.teardown(() => db.destroy())
 
 /** PostgreSQL has no zero byte in a text. */

@@ -3,29 +3,21 @@ import { sql } from 'kysely'
 import pg from 'pg'
 import t, { type Test } from 'tap'
 import { migrate } from '../../src/database/migrate.ts'
-import { type Database, openDatabase } from '../../src/database/pool.ts'
+import type { Database } from '../../src/database/pool.ts'
 import { findReader, makeReader } from '../../src/database/reader.ts'
 import { openReading } from '../../src/database/seen-by.ts'
+import { connection, openTestDatabase } from '../fixtures/connection.ts'
 import { createEmptyDatabase } from '../fixtures/database.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
 import { startTestService, takeTestService } from '../fixtures/service.ts'
 
 const [one, other] = ['0000123456-00001', '0000999999-00001']
-const limits = {
-  statementTimeoutMs: 5_000,
-  lockTimeoutMs: 5_000,
-  connectionTimeoutMs: 5_000,
-  onConnectionError: () => undefined,
-}
-
 function open(t: Test, url: string): Database {
-  const db = openDatabase({ url, name: 'test', connections: 2, ...limits })
-  t.teardown(() => db.destroy())
-  return db
+  return openTestDatabase(t, url)
 }
 
 function read(t: Test, url: string, reader: string | null, connections = 2) {
-  const reading = openReading({ url, name: 'test reading', connections, ...limits })
+  const reading = openReading(connection(url, { connections }))
   reading.readAs(reader)
   t.teardown(() => reading.destroy())
   return reading.seenBy
@@ -120,7 +112,7 @@ t.test('many who ask over few connections each see their own', async t => {
 
 t.test('nothing is answered before the role is known, nor when it can not be taken', async t => {
   const url = await fill(t)
-  const reading = openReading({ url, name: 'test reading', connections: 1, ...limits })
+  const reading = openReading(connection(url, { connections: 1 }))
   t.teardown(() => reading.destroy())
   const ask = () => sql`select * from profiles`.execute(reading.seenBy([one]))
   await t.rejects(ask(), { code: '57P03' })

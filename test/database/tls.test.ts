@@ -9,6 +9,7 @@ import { findServerUser } from '../../src/database/embedded-process.ts'
 import { openDatabase } from '../../src/database/pool.ts'
 import { startOwnPostgres } from '../faults/own-postgres.ts'
 import { startInEarnest } from '../faults/stage.ts'
+import { connection } from '../fixtures/connection.ts'
 
 const run = promisify(execFile)
 
@@ -44,15 +45,7 @@ t.test('with sslmode=verify-full the link is encrypted, and only the right serve
 })
 
 async function ask(url: string): Promise<void> {
-  const db = openDatabase({
-    url,
-    name: 'test',
-    connections: 1,
-    statementTimeoutMs: 5_000,
-    lockTimeoutMs: 5_000,
-    connectionTimeoutMs: 5_000,
-    onConnectionError: () => undefined,
-  })
+  const db = openDatabase(connection(url))
   try {
     await sql`select 1`.execute(db)
   } finally {

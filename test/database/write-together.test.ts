@@ -1,20 +1,11 @@
 import { sql } from 'kysely'
 import t from 'tap'
-import { openDatabase } from '../../src/database/pool.ts'
 import { rows, statement } from '../../src/database/statement.ts'
 import { writeTogether } from '../../src/database/write-together.ts'
+import { openTestDatabase } from '../fixtures/connection.ts'
 import { createEmptyDatabase } from '../fixtures/database.ts'
 
-const db = openDatabase({
-  url: await createEmptyDatabase(t),
-  name: 'write together test',
-  connections: 1,
-  statementTimeoutMs: 5_000,
-  lockTimeoutMs: 1_000,
-  connectionTimeoutMs: 5_000,
-  onConnectionError: () => undefined,
-})
-t.teardown(() => db.destroy())
+const db = openTestDatabase(t, await createEmptyDatabase(t), { connections: 1 })
 
 await sql`create table one (id integer primary key, word text, document json)`.execute(db)
 await sql`create table other (id integer primary key, said text)`.execute(db)

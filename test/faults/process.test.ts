@@ -3,6 +3,7 @@ import pg from 'pg'
 import t, { type Test } from 'tap'
 import { migrationFiles, pendingMigrations } from '../../src/database/migrate.ts'
 import { openDatabase } from '../../src/database/pool.ts'
+import { connection } from '../fixtures/connection.ts'
 import { createTestDatabase } from '../fixtures/database.ts'
 import type { ServerProcess } from '../fixtures/server-process.ts'
 import { checkLedger } from './check-ledger.ts'
@@ -10,7 +11,6 @@ import { pause, type Sent, startLoad, untilTaken } from './load.ts'
 import { isAlive, startInEarnest } from './stage.ts'
 
 const workers = 12
-const patient = { connections: 2, statementTimeoutMs: 30_000, lockTimeoutMs: 30_000, connectionTimeoutMs: 5_000 }
 const jumping = { NODE_OPTIONS: `--import=${import.meta.dirname}/jump-clock.ts` }
 
 t.test('processes that die, stop, leave and come back under load', async parent => {
@@ -33,7 +33,7 @@ t.test('processes that die, stop, leave and come back under load', async parent 
   })
 
   await parent.test('a replica that migrates under load loses nothing, and neither do those that serve', async t => {
-    const db = openDatabase({ url: databaseUrl, name: 'test', ...patient, onConnectionError: () => undefined })
+    const db = openDatabase(connection(databaseUrl, { statementTimeoutMs: 30_000, lockTimeoutMs: 30_000 }))
     t.teardown(() => db.destroy())
     const running = load()
     await running.reaches(60)

@@ -1,11 +1,12 @@
 import t, { type Test } from 'tap'
 import { migrate } from '../../src/database/migrate.ts'
-import { type Database, openDatabase } from '../../src/database/pool.ts'
+import type { Database } from '../../src/database/pool.ts'
 import { createSessionStore } from '../../src/operating/carrier-session.ts'
 import { openCarrier } from '../../src/operating/open-carrier.ts'
 import { createSealer } from '../../src/secrets/sealer.ts'
 import type { RunningSimulator, StartOptions } from '../../src/simulator/start-simulator.ts'
 import { startSimulator } from '../../src/simulator/start-simulator.ts'
+import { openTestDatabase } from '../fixtures/connection.ts'
 import { createTestDatabase } from '../fixtures/database.ts'
 import { account } from '../fixtures/service.ts'
 import { failure } from '../thingspace/client-carrier.ts'
@@ -29,10 +30,7 @@ async function setUp(t: Test, options: StartOptions = {}) {
 }
 
 function open(t: Test, url: string): Database {
-  const limits = { connections: 3, statementTimeoutMs: 10_000, lockTimeoutMs: 5_000, connectionTimeoutMs: 10_000 }
-  const db = openDatabase({ url, name: 'test', ...limits, onConnectionError: () => undefined })
-  t.teardown(() => db.destroy())
-  return db
+  return openTestDatabase(t, url, { connections: 3 })
 }
 
 const logins = (carrier: RunningSimulator) =>

@@ -7,6 +7,7 @@ import t, { type Test } from 'tap'
 import { openJobStore } from '../../src/database/job-store.ts'
 import { createJobs } from '../../src/operating/jobs.ts'
 import { until } from '../fixtures/carrier.ts'
+import { connection } from '../fixtures/connection.ts'
 import { createEmptyDatabase, createTestDatabase } from '../fixtures/database.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
 import { account, startTestService, type TestService } from '../fixtures/service.ts'
@@ -91,8 +92,7 @@ t.test('background work that is held up holds up no callback', async t => {
 
 t.test('work whose next run was lost with its process is queued again by any replica', async t => {
   const url = await createTestDatabase(t)
-  const limits = { connections: 2, statementTimeoutMs: 3_000, lockTimeoutMs: 2_000, connectionTimeoutMs: 3_000 }
-  const store = openJobStore({ url, name: 'test', ...limits, onConnectionError: () => undefined })
+  const store = openJobStore(connection(url))
   let runs = 0
   let release = () => {}
   const released = new Promise<void>(resolve => {

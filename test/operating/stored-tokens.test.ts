@@ -1,18 +1,9 @@
 import t from 'tap'
-import { openDatabase } from '../../src/database/pool.ts'
 import { createToken, loadTokens } from '../../src/operating/stored-tokens.ts'
+import { openTestDatabase } from '../fixtures/connection.ts'
 import { createTestDatabase } from '../fixtures/database.ts'
 
-const db = openDatabase({
-  url: await createTestDatabase(t),
-  name: 'stored tokens test',
-  connections: 2,
-  statementTimeoutMs: 5_000,
-  lockTimeoutMs: 1_000,
-  connectionTimeoutMs: 5_000,
-  onConnectionError: () => undefined,
-})
-t.teardown(() => db.destroy())
+const db = openTestDatabase(t, await createTestDatabase(t))
 
 t.test(
   'a first token that is made while tokens are read does not end the try-out mode before it opens anything',

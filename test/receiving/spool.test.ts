@@ -19,6 +19,7 @@ import { CannotOpen, createSealer } from '../../src/secrets/sealer.ts'
 import { startService } from '../../src/service.ts'
 import { type Link, startLink } from '../faults/link.ts'
 import { mountSmallDisk } from '../faults/own-postgres.ts'
+import { connection } from '../fixtures/connection.ts'
 import { createTestDatabase } from '../fixtures/database.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
 import { startServerProcess } from '../fixtures/server-process.ts'
@@ -284,8 +285,7 @@ t.test(
   async t => {
     const { link, env } = await prepare(t)
     const { THINGSPACE_ACCOUNT: _, CALLBACK_USERNAME: __, CALLBACK_PASSWORD: ___, ...without } = env
-    const limits = { connections: 2, statementTimeoutMs: 5_000, lockTimeoutMs: 5_000, connectionTimeoutMs: 5_000 }
-    const db = openDatabase({ url: link.url, name: 'test', ...limits, onConnectionError: () => undefined })
+    const db = openDatabase(connection(link.url))
     await migrate(db)
     const keys = await loadDatabaseKeys(db, createSealer(Buffer.from(sealKey, 'base64')))
     const digest = credentialsDigest(keys.listeners, credentials.username, credentials.password)

@@ -1,7 +1,8 @@
 import t, { type Test } from 'tap'
-import { type Database, openDatabase } from '../../src/database/pool.ts'
+import type { Database } from '../../src/database/pool.ts'
 import { findRequestsOfUnknown } from '../../src/sending/find-requests-of-unknown.ts'
 import { requestFor, until } from '../fixtures/carrier.ts'
+import { openTestDatabase } from '../fixtures/connection.ts'
 import { holdRows } from '../fixtures/hold-rows.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
 import { makeUnclaimedOlder } from '../fixtures/make-older.ts'
@@ -11,9 +12,7 @@ import { account, type TestService, takeTestService } from '../fixtures/service.
 /** What background work would find now. */
 async function startFinding(t: Test): Promise<{ service: TestService; db: Database; find: () => Promise<unknown[]> }> {
   const service = await takeTestService(t)
-  const limits = { connections: 1, statementTimeoutMs: 10_000, lockTimeoutMs: 2_000, connectionTimeoutMs: 10_000 }
-  const db = openDatabase({ url: service.databaseUrl, name: 'test', ...limits, onConnectionError: () => undefined })
-  t.teardown(() => db.destroy())
+  const db = openTestDatabase(t, service.databaseUrl)
   return { service, db, find: () => findRequestsOfUnknown(db, () => false) }
 }
 

@@ -1,17 +1,14 @@
 import t, { type Test } from 'tap'
-import { openDatabase } from '../../src/database/pool.ts'
 import { giveUpUnanswered } from '../../src/sending/settle-unknown.ts'
 import { activatePath, asked, requestFor, startCarrier, startSendingService, until } from '../fixtures/carrier.ts'
+import { openTestDatabase } from '../fixtures/connection.ts'
 import { holdRows } from '../fixtures/hold-rows.ts'
 import { account, type TestService } from '../fixtures/service.ts'
 
 const expectWithin = { default: 900_000, byOperation: {} }
-const limits = { connections: 2, statementTimeoutMs: 10_000, lockTimeoutMs: 2_000, connectionTimeoutMs: 10_000 }
-
 /** What background work does from time to time, done now. */
 async function giveUp(t: Test, { databaseUrl }: TestService): Promise<void> {
-  const db = openDatabase({ url: databaseUrl, name: 'test', ...limits, onConnectionError: () => undefined })
-  t.teardown(() => db.destroy())
+  const db = openTestDatabase(t, databaseUrl)
   await giveUpUnanswered(db, expectWithin)
 }
 

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import t from 'tap'
-import { openDatabase } from '../../src/database/pool.ts'
 import { enterStatus } from '../../src/polling/enter-status.ts'
 import { mergeCounts } from '../../src/summary/merge-counts.ts'
 import { until } from '../fixtures/carrier.ts'
+import { openTestDatabase } from '../fixtures/connection.ts'
 import { countsThatDiffer } from '../fixtures/count-by-scan.ts'
 import { device, makeCallback, makeFault } from '../fixtures/make-callback.ts'
 import { randomFrom } from '../fixtures/model-messages.ts'
@@ -15,16 +15,7 @@ const seed = Number(process.env.SUMMARY_SEED ?? Date.now() % 2 ** 31)
 t.test('the summary says what a scan would, at any moment of a random run on two replicas', async t => {
   const one = await startTestService(t)
   const two = await startTestService(t, { DATABASE_URL: one.databaseUrl })
-  const db = openDatabase({
-    url: one.databaseUrl,
-    name: 'test',
-    connections: 2,
-    statementTimeoutMs: 30_000,
-    lockTimeoutMs: 30_000,
-    connectionTimeoutMs: 5_000,
-    onConnectionError: () => undefined,
-  })
-  t.teardown(() => db.destroy())
+  const db = openTestDatabase(t, one.databaseUrl, { statementTimeoutMs: 30_000, lockTimeoutMs: 30_000 })
   t.comment(`SUMMARY_SEED=${seed}`)
   const random = randomFrom(seed)
   const pick = <T>(values: readonly T[]) => values[Math.floor(random() * values.length)] as T

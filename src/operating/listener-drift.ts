@@ -16,7 +16,7 @@ export function listenerDriftGauge(
   let until = 0
   const gauge = new Gauge({
     name: 'thingspace_listener_drift',
-    help: 'Listeners about which ThingSpace and this service differ, by how; told by the replica that looked last',
+    help: 'Listeners about which ThingSpace and this service differ, by kind of difference; reported by the replica that checked last',
     aggregator: 'max',
     labelNames: ['kind'],
     registers,

@@ -18,7 +18,7 @@ export function measurePools(registers: Registry[], pools: () => ReadonlyMap<str
   })
   new Gauge({
     name: 'thingspace_pool_waiting',
-    help: 'Work that waits for a connection to PostgreSQL, by pool',
+    help: 'Requests that are waiting for a connection to PostgreSQL, by pool',
     labelNames: ['pool'],
     registers,
     collect() {
@@ -36,22 +36,22 @@ export function measureBacklog(registers: Registry[], find: () => Promise<Backlo
   const oldest = {
     unmatchedSeconds: older(
       'thingspace_oldest_unmatched_age_seconds',
-      'Since when the oldest callback waits for the record of its activation; 0 without any',
+      'Seconds for which the oldest unmatched callback has been waiting for its activation to be recorded; 0 when there is none',
     ),
     pendingSeconds: older(
       'thingspace_oldest_pending_age_seconds',
-      'Since when the oldest activation waits for a final result; 0 without any',
+      'Seconds for which the oldest open activation has been waiting for a final result; 0 when there is none',
     ),
     overdueSeconds: older(
       'thingspace_oldest_overdue_age_seconds',
-      'Since when the time of the longest overdue activation is up; 0 without any',
+      'Seconds by which the longest overdue activation is past its deadline; 0 when there is none',
     ),
   }
   new Gauge({
     name: 'thingspace_activations_overdue',
-    help: 'Activations with targets that have no final result although their time is up',
+    help: 'Activations past their deadline with targets that still have no final result',
     registers,
-    // each worker tells the same
+    // Every worker reports the same.
     aggregator: 'max',
     async collect() {
       const backlog = await find().catch(() => null)

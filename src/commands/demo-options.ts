@@ -18,12 +18,12 @@ export const usage = `npm run demo -- [--seed N] [--profiles N] [--once]
   Starts the service beside a simulated carrier, activates a handful of eSIM profiles and then 10,000 in one request,
   and shows what the service makes of the carrier's callbacks. On a terminal it then stays up until Ctrl-C.
 
-  --seed N   the same identifiers again (0 to 2147483647; default: by chance)
-  --profiles N  how many profiles the bulk activation has (0 to 10000; 0: none)
-  --once     leave when it is done, also on a terminal
+  --seed N       the same identifiers again (0 to 2147483647; default: random)
+  --profiles N   how many profiles the bulk activation has (0 to 10000; 0: none; default: 10000)
+  --once         exit when it is done, even on a terminal
 
   PORT           where the service listens (default: any free port)
-  DATA_DIR       where the embedded database lies (default: .data/demo)
+  DATA_DIR       where the embedded database is (default: .data/demo)
   DATABASE_URL   another PostgreSQL instead, together with SEAL_KEY; made-up activations are written to it
 `
 
@@ -41,7 +41,7 @@ export function readDemoOptions(args: string[], env: NodeJS.ProcessEnv): DemoOpt
       seed: { type: 'string' },
       profiles: { type: 'string' },
       once: { type: 'boolean' },
-      help: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
     },
   })
   const { DATABASE_URL, DATABASE_URL_FILE, SEAL_KEY, SEAL_KEY_FILE, SEAL_KEYS_PREVIOUS, DATA_DIR, PORT } = env

@@ -1,14 +1,23 @@
+import { parseArgs } from 'node:util'
 import { badDay } from '../simulator/settings.ts'
-import type { StartOptions } from '../simulator/start-simulator.ts'
-import { startSimulator } from '../simulator/start-simulator.ts'
+import { type RunningSimulator, type StartOptions, startSimulator } from '../simulator/start-simulator.ts'
+import { CannotDo, command, runHere } from './command-line.ts'
 
-/**
- * `npm run simulator`: a carrier to practise with, on its own.
- *
- * SIMULATOR_HOST, SIMULATOR_PORT, SIMULATOR_SEED, SIMULATOR_BAD_DAY=1; SIMULATOR_KEY, _SECRET, _USERNAME, _PASSWORD
- * (any are right when not set); SIMULATOR_CALLBACK_URL, _ACCOUNT, _SERVICE, _CALLBACK_USERNAME, _CALLBACK_PASSWORD
- * register a listener at once; SIMULATOR_ALLOW_ANY_HOST=1 lets it post beyond loopback.
- */
+const usage = `npm run simulator -- [--help]
+
+  A simulated carrier on its own: it answers like ThingSpace, calls back, and misbehaves on request. Ends on Ctrl-C.
+
+  SIMULATOR_HOST, SIMULATOR_PORT   where it listens (default: 127.0.0.1, 4000; port 0: any free one)
+  SIMULATOR_SEED                   the same identifiers and the same misbehaviour again (default: by chance)
+  SIMULATOR_BAD_DAY=1              callbacks come late, twice, shuffled, with warnings first, or never
+  SIMULATOR_KEY, SIMULATOR_SECRET, SIMULATOR_USERNAME, SIMULATOR_PASSWORD
+                                   the credentials that it accepts (default: any)
+  SIMULATOR_CALLBACK_URL           registers a listener with this URL at once; its account, service and credentials:
+                                   SIMULATOR_ACCOUNT (default: 0000123456-00001), SIMULATOR_SERVICE (CarrierService),
+                                   SIMULATOR_CALLBACK_USERNAME, SIMULATOR_CALLBACK_PASSWORD
+  SIMULATOR_ALLOW_ANY_HOST=1       lets it post callbacks beyond this machine
+`
+
 const readOptions = (env: NodeJS.ProcessEnv): StartOptions => {
   const {
     SIMULATOR_KEY: key,
@@ -47,34 +56,38 @@ const readWhole = (name: string, text: string, most: number): number => {
   return value
 }
 
-try {
-  const options = readOptions(process.env)
-  const simulator = await startSimulator(options)
-  const anyValue = Object.keys(options.credentials ?? {}).length === 0 ? '   (any credentials will do)' : ''
-  let leaving = false
-  const leave = () => {
-    if (leaving) return
-    leaving = true
-    simulator.close().then(
-      () => process.exit(0),
-      () => process.exit(1),
-    )
-  }
-  process.on('SIGTERM', leave)
-  process.on('SIGINT', leave)
-  // Printed last: whoever reads it may send a signal at once.
-  console.log(`Simulated carrier at ${simulator.url}/   seed ${simulator.seed}
+await runHere(
+  command(usage, async (args, { env, say }) => {
+    parseArgs({ args, options: {} })
+    const { simulator, anyValue } = await start(env)
+    const signal = new Promise(resolve => {
+      for (const name of ['SIGTERM', 'SIGINT']) process.on(name, resolve)
+    })
+    // Printed last: whoever reads it may send a signal at once.
+    say(`Simulated carrier at ${simulator.url}/   seed ${simulator.seed}
 Point the service at it:
 
   THINGSPACE_BASE_URL=${simulator.url} THINGSPACE_KEY=key THINGSPACE_SECRET=secret \\
   THINGSPACE_USERNAME=user THINGSPACE_PASSWORD=password npm start${anyValue}
 `)
-  for (const { accountName, serviceName, url } of simulator.state().listeners) {
-    console.log(`Callbacks of ${accountName} ${serviceName} go to ${url}`)
+    for (const { accountName, serviceName, url } of simulator.state().listeners) {
+      say(`Callbacks of ${accountName} ${serviceName} go to ${url}`)
+    }
+    await signal
+    await simulator.close()
+    return 0
+  }),
+)
+
+async function start(env: NodeJS.ProcessEnv): Promise<{ simulator: RunningSimulator; anyValue: string }> {
+  try {
+    const options = readOptions(env)
+    const simulator = await startSimulator(options)
+    const isAnyRight = Object.keys(options.credentials ?? {}).length === 0
+    return { simulator, anyValue: isAnyRight ? '   (any credentials will do)' : '' }
+  } catch (error) {
+    throw new CannotDo(`The simulator did not start: ${describeStart(error)}`, { cause: error })
   }
-} catch (error) {
-  console.error(`The simulator did not start: ${describeStart(error)}`)
-  process.exitCode = 1
 }
 
 function describeStart(error: unknown): string {

@@ -7,13 +7,15 @@ import { runCommandProcess, sealKey } from '../fixtures/run-command.ts'
 t.jobs = 3
 const nowhere = { DATABASE_URL: 'postgres://u:p@127.0.0.1:1/none', SEAL_KEY: sealKey }
 
-for (const name of ['token', 'listener', 'forget', 'migrate']) {
+for (const name of ['token', 'listener', 'forget', 'migrate', 'reseal', 'simulator', 'demo']) {
   t.test(`${name} says how it is used`, async t => {
     const { code, stdout, stderr } = await runCommandProcess(name, ['--help'], {})
     t.match({ code, stderr }, { code: 0, stderr: '' })
     t.match(stdout, new RegExp(`^npm run ${name} -- `))
   })
+}
 
+for (const name of ['token', 'listener', 'forget', 'migrate', 'reseal', 'simulator']) {
   t.test(`${name} ends with 2 when it is used wrongly`, async t => {
     const { code, stdout, stderr } = await runCommandProcess(name, ['--nonsense'], nowhere)
     t.match({ code, stdout }, { code: 2, stdout: '' })

@@ -106,6 +106,9 @@ t.test('a reseal that can not finish says which key or row is at fault, and does
   const unreachable = await startReseal('postgres://somebody:hidden@127.0.0.1:1/none', rotated).ended
   t.match(unreachable, { code: 1, output: /stopped.*ECONNREFUSED/s })
   t.notMatch(unreachable.output, /hidden/)
+  const misspelt = await startReseal(databaseUrl, { SEAL_KEY: 'c2hvcnQ=' }).ended
+  t.match(misspelt, { code: 1, output: /SEAL_KEY: must be the base64 form of 32 bytes/ })
+  t.notMatch(misspelt.output, / at .*\.ts/, 'no stack')
 })
 
 t.test('a row that somebody holds is passed over and sealed anew when it is free', async t => {

@@ -74,20 +74,6 @@ export function createScreen(out: NodeJS.WriteStream, err: NodeJS.WriteStream): 
   }
 }
 
-/** Rows with their columns aligned, except for the last one. */
-export function alignRows(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows.reduce<number[]>(
-    (known, row) => row.map((cell, column) => Math.max(cell.length, known[column] ?? 0)),
-    [],
-  )
-  return rows.map(row =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd(),
-  )
-}
-
 /** JSON with several short members on a line, so that a device fits on a screen. */
 export function foldJson(value: unknown, width: number, indent = ''): string {
   const flat = flatJson(value)

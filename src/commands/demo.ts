@@ -1,3 +1,4 @@
+import { alignColumns } from './command-line.ts'
 import { type Api, createApi } from './demo-api.ts'
 import { tellBulkStory } from './demo-bulk.ts'
 import { compareBulk } from './demo-bulk-compare.ts'
@@ -5,7 +6,7 @@ import { type Comparison, compare } from './demo-compare.ts'
 import { createDemoLog } from './demo-log.ts'
 import { type DemoOptions, readDemoOptions, usage } from './demo-options.ts'
 import { tellScenario } from './demo-scenario.ts'
-import { alignRows, createScreen, foldJson } from './demo-screen.ts'
+import { createScreen, foldJson } from './demo-screen.ts'
 import { type Stage, setStage } from './demo-start.ts'
 import { activationPath, type Told, tellStory } from './demo-story.ts'
 
@@ -72,7 +73,7 @@ function head(title: string): void {
 
 function sumUp({ table, messages, posts, profiles, missing }: Comparison, { counts }: Api): void {
   head('What the carrier sent, and what the API says now')
-  for (const row of alignRows(table)) screen.say(`  ${row}`)
+  for (const row of alignColumns(table)) screen.say(`  ${row}`)
   screen.say()
   screen.say(`  ${messages} callbacks in ${posts} posts, ${counts.asked} polls (${counts.unchanged} answered 304).`)
   const matched = `All ${profiles} profiles are as the carrier said: nothing missing.`
@@ -84,7 +85,7 @@ async function showBulk(stage: Stage, api: Api, { profiles, seed }: DemoOptions)
   const bulk = await tellBulkStory(stage, api, profiles, seed, screen)
   const { table, missing } = await compareBulk(api, stage.simulator.ledger(), bulk)
   screen.say()
-  for (const row of alignRows(table)) screen.say(`  ${row}`)
+  for (const row of alignColumns(table)) screen.say(`  ${row}`)
   const matched = `All ${profiles} profiles are as the carrier said, ${bulk.seconds.toFixed(0)} s after the request: nothing missing.`
   if (missing.length === 0) screen.say(`\n  ${screen.paint(['bold', 'green'], matched)}`)
   return missing
@@ -99,13 +100,14 @@ async function showDevice({ service, simulator }: Stage, api: Api, told: Told[])
   screen.say(`  ${foldJson(body, screen.width - 2, '  ')}`)
   head('URLs to look at')
   const urls = [
+    ["the operator's page", `${service.url}/`],
     ['the API', `${service.url}/docs`],
     ['that device', service.url + device],
     ['activation #1', service.url + activationPath(first?.requestId ?? '')],
     ['its callbacks', `${service.url + activationPath(first?.requestId ?? '')}/callbacks`],
     ['the carrier', `${simulator.url}/`],
   ]
-  for (const row of alignRows(urls)) screen.say(`  ${row}`)
+  for (const row of alignColumns(urls)) screen.say(`  ${row}`)
 }
 
 function listed(sentences: readonly string[]): string {

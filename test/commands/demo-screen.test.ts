@@ -1,6 +1,7 @@
 import { PassThrough } from 'node:stream'
 import t from 'tap'
-import { alignRows, createScreen, foldJson } from '../../src/commands/demo-screen.ts'
+import { alignColumns } from '../../src/commands/command-line.ts'
+import { createScreen, foldJson } from '../../src/commands/demo-screen.ts'
 
 function fakeScreen(isTTY: boolean) {
   const stream = Object.assign(new PassThrough(), { isTTY, columns: 80 }) as unknown as NodeJS.WriteStream
@@ -50,7 +51,7 @@ t.test('folded JSON is the same JSON, within the width', async t => {
 
 t.test('columns are aligned', async t => {
   t.strictSame(
-    alignRows([
+    alignColumns([
       ['a', 'long', 'x'],
       ['bcd', 'e', ''],
     ]),

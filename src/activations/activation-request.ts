@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import Type, { type Static } from 'typebox'
+import { askedKindPattern, notBlank, operationPattern } from '../operating/patterns.ts'
 import { normalIdentifier, normalKind } from '../thingspace/identifiers.ts'
 import type { Identifiers } from '../thingspace/read-callback.ts'
 import { targetKey } from './match-target.ts'
@@ -7,10 +8,10 @@ import { targetKey } from './match-target.ts'
 const AskedIdentifier = Type.Object(
   {
     kind: Type.String({
-      pattern: '^\\s*([eE][iI][dD]|[iI][cC][cC][iI][dD]|[iI][mM][eE][iI])\\s*$',
+      pattern: askedKindPattern,
       description: 'eid, iccid or imei, in any case',
     }),
-    id: Type.String({ minLength: 1, maxLength: 64, pattern: '\\S' }),
+    id: Type.String({ minLength: 1, maxLength: 64, pattern: notBlank }),
   },
   { additionalProperties: false },
 )
@@ -33,7 +34,7 @@ const requestExample = {
 export const ActivationRequest = Type.Object(
   {
     accountName: Type.String({ minLength: 1, maxLength: 64, examples: ['0000123456-00001'] }),
-    operation: Type.Optional(Type.String({ pattern: '^[a-z_]{1,40}$', default: 'activate' })),
+    operation: Type.Optional(Type.String({ pattern: operationPattern, default: 'activate' })),
     servicePlan: Type.Optional(Type.String({ minLength: 1, maxLength: 200 })),
     mdnZipCode: Type.Optional(Type.String({ minLength: 1, maxLength: 20 })),
     devices: Type.Array(

@@ -7,6 +7,7 @@ import { inTransaction } from '../database/transaction.ts'
 import { accessOf, maySee } from '../operating/access.ts'
 import { answeredUnchanged, entityTag } from '../operating/etag.ts'
 import { ErrorReply, HttpError } from '../operating/http-error.ts'
+import { requestIdPattern } from '../operating/patterns.ts'
 import { problemOfTime, RecordedActivation } from './activation-request.ts'
 import { ActivationView } from './activation-view.ts'
 import { type ActivationVersion, findActivation } from './find-activation.ts'
@@ -20,7 +21,7 @@ export interface ActivationRoutesOptions {
   expectWithin: ExpectWithin
 }
 
-const RequestId = Type.String({ pattern: '^[A-Za-z0-9-]{3,64}$', description: "the carrier's requestId" })
+const RequestId = Type.String({ pattern: requestIdPattern, description: "the carrier's requestId" })
 const Params = Type.Object({ requestId: RequestId })
 const NoQuery = Type.Object({}, { additionalProperties: false })
 /** 10,000 devices with three identifiers each, with room for white space. */

@@ -6,6 +6,7 @@ import { accessOf } from '../operating/access.ts'
 import type { Cursors } from '../operating/cursor.ts'
 import { ErrorReply, HttpError } from '../operating/http-error.ts'
 import { findPage, Page, pageQuery } from '../operating/page.ts'
+import { requestIdPattern } from '../operating/patterns.ts'
 import { findActivation } from './find-activation.ts'
 import { type FoundTarget, Result, TargetView, targetView } from './target-view.ts'
 
@@ -23,7 +24,7 @@ export const targetRoutes: FastifyPluginAsyncTypebox<TargetRoutesOptions> = asyn
         operationId: 'listTargets',
         summary: 'The devices of an activation, as they were asked for; ?result=pending are the stragglers',
         tags: ['activations'],
-        params: Type.Object({ requestId: Type.String({ pattern: '^[A-Za-z0-9-]{3,64}$' }) }),
+        params: Type.Object({ requestId: Type.String({ pattern: requestIdPattern }) }),
         querystring: Type.Object({ result: Type.Optional(Result), ...pageQuery }, { additionalProperties: false }),
         response: { 200: Page(TargetView), 400: ErrorReply, 401: ErrorReply, 404: ErrorReply },
       },

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { isDatabaseAway, sqlState } from '../database/refusal.ts'
 import { errorReply, HttpError } from './http-error.ts'
+import { patternInWords } from './patterns.ts'
 
 /** Every error in the one form. A 5xx reveals nothing of the inside; the log says where it came from. */
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
@@ -120,5 +121,11 @@ function problemOf(path: string, error: NonNullable<FastifyError['validation']>[
   // TypeBox reports an unknown property as one whose schema is `false`.
   if (error?.keyword === 'boolean') return `${path} is not known`
   if (requiredProperties !== undefined) return `${[path, requiredProperties[0]].filter(Boolean).join('.')} is missing`
-  return `${path} ${error?.message ?? 'is not valid'}`.trim()
+  return `${path} ${wordsOf(error)}`.trim()
+}
+
+function wordsOf(error: NonNullable<FastifyError['validation']>[number] | undefined): string {
+  const { pattern, format } = (error?.params ?? {}) as { pattern?: unknown; format?: unknown }
+  if (format === 'date-time') return 'must be a time such as 2026-11-23T18:47:00.000Z'
+  return patternInWords(pattern) ?? error?.message ?? 'is not valid'
 }

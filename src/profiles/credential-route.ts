@@ -4,6 +4,7 @@ import type { Database } from '../database/pool.ts'
 import type { SeenBy } from '../database/seen-by.ts'
 import { accessOf } from '../operating/access.ts'
 import { ErrorReply, HttpError } from '../operating/http-error.ts'
+import { noControlCharacter } from '../operating/patterns.ts'
 import { Maybe } from '../operating/schemas.ts'
 import type { Sealer } from '../secrets/sealer.ts'
 import { normalIdentifier } from '../thingspace/identifiers.ts'
@@ -45,7 +46,7 @@ export const credentialRoute: FastifyPluginAsyncTypebox<CredentialRouteOptions> 
         operationId: 'getCredential',
         summary: 'The deviceCredential of a profile, in clear',
         tags: ['profiles'],
-        params: Type.Object({ iccid: Type.String({ maxLength: 64, pattern: '^[^\\x00-\\x1f\\x7f]+$' }) }),
+        params: Type.Object({ iccid: Type.String({ maxLength: 64, pattern: noControlCharacter }) }),
         querystring: Type.Object({}, { additionalProperties: false }),
         response: { 200: Credential, 400: ErrorReply, 401: ErrorReply, 403: ErrorReply, 404: ErrorReply },
       },

@@ -3,6 +3,7 @@ import Type from 'typebox'
 import type { SeenBy } from '../database/seen-by.ts'
 import { accessOf } from '../operating/access.ts'
 import { ErrorReply, HttpError } from '../operating/http-error.ts'
+import { noControlCharacter } from '../operating/patterns.ts'
 import {
   type Identifier,
   type IdentifierKind,
@@ -21,7 +22,7 @@ export interface LookupRouteOptions {
 const Id = Type.Object(
   {
     kind: Type.String({ maxLength: 16, description: `one of ${identifierKinds.join(', ')}, in any case` }),
-    id: Type.String({ minLength: 1, maxLength: 64, pattern: '^[^\\x00-\\x1f\\x7f]+$' }),
+    id: Type.String({ minLength: 1, maxLength: 64, pattern: noControlCharacter }),
   },
   { additionalProperties: false },
 )

@@ -6,6 +6,7 @@ import type { Cursors } from '../operating/cursor.ts'
 import { answeredUnchanged, entityTag } from '../operating/etag.ts'
 import { ErrorReply } from '../operating/http-error.ts'
 import { Page, pageQuery, ViewTime } from '../operating/page.ts'
+import { printable } from '../operating/patterns.ts'
 import { normalWord } from '../thingspace/read-callback.ts'
 import { listProfiles } from './list-profiles.ts'
 import { ProfileView, profileTagParts, profileView, whatProfileStatusSays } from './profile-view.ts'
@@ -22,7 +23,6 @@ function word(description: string, example: string) {
   )
 }
 
-const printable = '^(?=.*\\S)[^\\x00-\\x1f\\x7f]+$'
 const errors = { 400: ErrorReply, 401: ErrorReply, 403: ErrorReply }
 
 export const profileListRoutes: FastifyPluginAsyncTypebox<ProfileListRoutesOptions> = async (

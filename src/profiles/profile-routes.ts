@@ -8,6 +8,7 @@ import type { Cursors } from '../operating/cursor.ts'
 import { answeredUnchanged, entityTag } from '../operating/etag.ts'
 import { ErrorReply, HttpError } from '../operating/http-error.ts'
 import { Page, pageQuery } from '../operating/page.ts'
+import { noControlCharacter } from '../operating/patterns.ts'
 import { readTime } from '../operating/read-time.ts'
 import { identifierKinds, isIdentifierKind, normalIdentifier, normalKind } from '../thingspace/identifiers.ts'
 import { findProfile } from './find-profiles.ts'
@@ -20,7 +21,7 @@ export interface ProfileRoutesOptions {
   cursors: Cursors
 }
 
-const Id = Type.String({ maxLength: 64, pattern: '^[^\\x00-\\x1f\\x7f]+$' })
+const Id = Type.String({ maxLength: 64, pattern: noControlCharacter })
 const Params = Type.Object({ iccid: Id })
 const NoQuery = Type.Object({}, { additionalProperties: false })
 const errors = { 400: ErrorReply, 401: ErrorReply, 404: ErrorReply }

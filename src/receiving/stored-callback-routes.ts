@@ -9,6 +9,7 @@ import type { Cursors } from '../operating/cursor.ts'
 import { answeredUnchanged, entityTag } from '../operating/etag.ts'
 import { ErrorReply, HttpError } from '../operating/http-error.ts'
 import { Page, pageQuery, ViewTime } from '../operating/page.ts'
+import { requestIdPattern } from '../operating/patterns.ts'
 import { CallbackView, callbackTagParts, callbackView, StoredVerdict } from './callback-view.ts'
 import { findCallback, findCallbacks } from './find-callbacks.ts'
 import type { Keys } from './incoming-callback.ts'
@@ -79,7 +80,7 @@ export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoute
         operationId: 'listCallbacksOfActivation',
         summary: 'The callbacks of an activation, newest first: those of other kinds too',
         tags: ['callbacks'],
-        params: Type.Object({ requestId: Type.String({ pattern: '^[A-Za-z0-9-]{3,64}$' }) }),
+        params: Type.Object({ requestId: Type.String({ pattern: requestIdPattern }) }),
         querystring: Type.Object(pageQuery, { additionalProperties: false }),
         response: { 200: Page(CallbackView), 304: Type.Null(), ...errors },
       },

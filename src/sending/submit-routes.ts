@@ -10,6 +10,7 @@ import type { Database } from '../database/pool.ts'
 import type { SeenBy } from '../database/seen-by.ts'
 import { accessOf, maySee } from '../operating/access.ts'
 import { ErrorReply, HttpError, refused } from '../operating/http-error.ts'
+import { keyPattern, requestIdPattern, submissionPattern } from '../operating/patterns.ts'
 import type { ThingSpaceClient } from '../thingspace/client.ts'
 import { problemOf } from './check-request.ts'
 import { settleByHand } from './settle-by-hand.ts'
@@ -35,7 +36,7 @@ const NoQuery = Type.Object({}, { additionalProperties: false })
 const Headers = Type.Object({
   'idempotency-key': Type.Optional(
     Type.String({
-      pattern: '^[\\x21-\\x7e]{1,255}$',
+      pattern: keyPattern,
       description: 'sent again with the same body, it answers the same activation, and nothing is sent twice',
     }),
   ),
@@ -113,10 +114,10 @@ export const submitRoutes: FastifyPluginAsyncTypebox<SubmitRoutesOptions> = asyn
         summary: 'Say what became of an activation whose outcome is unknown',
         description: 'For a person who has looked it up: under which requestId ThingSpace took it, or that it did not.',
         tags: ['activations'],
-        params: Type.Object({ requestId: Type.String({ pattern: '^submission-[0-9a-f-]{36}$' }) }),
+        params: Type.Object({ requestId: Type.String({ pattern: submissionPattern }) }),
         querystring: NoQuery,
         body: Type.Union([
-          Type.Object({ requestId: Type.String({ pattern: '^[A-Za-z0-9-]{3,64}$' }) }, { additionalProperties: false }),
+          Type.Object({ requestId: Type.String({ pattern: requestIdPattern }) }, { additionalProperties: false }),
           Type.Object({ taken: Type.Literal(false) }, { additionalProperties: false }),
         ]),
         response: { 200: ActivationView, 204: Type.Null(), ...errors, 404: ErrorReply },

@@ -19,7 +19,7 @@ export async function greet(config: Config, service: Greeted, log: Logger): Prom
   if (isTriedOut()) {
     log.warn(
       'TRY-OUT MODE: no listener and no token is configured. Only this machine is served, callbacks need no ' +
-        'credentials, and the data is kept for trying only. See .env.example for running it in earnest.',
+        'credentials, and the data is only for trying it out. .env.example says how to run it in production.',
     )
   }
   for (const doubt of config.listeners.flatMap(({ serviceNames }) => serviceNames.flatMap(doubtsAboutService))) {

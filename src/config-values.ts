@@ -55,7 +55,7 @@ export function readServices(text: string): string[] {
 export function readSources(text: string): string[] {
   const list = readAddresses(text)
   if (list.length === 0)
-    throw new Error('no address, so every callback would be refused; leave it out for the usual ones')
+    throw new Error('no address, so every callback would be refused; leave it unset for the published ones')
   return list
 }
 
@@ -68,7 +68,7 @@ function readAddresses(text: string): string[] {
 /** Whoever is trusted as a proxy can claim where a callback comes from, so not everybody can be one. */
 export function readProxies(text: string): string[] {
   const list = readAddresses(text)
-  for (const entry of list) if (/\/0+$/.test(entry)) throw new Error(`${entry} is everybody`)
+  for (const entry of list) if (/\/0+$/.test(entry)) throw new Error(`${entry} would trust everybody`)
   return list
 }
 

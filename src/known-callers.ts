@@ -67,11 +67,14 @@ export function knowCallers({ config, databaseUrl, listenersKey, log, keep }: Kn
       if (key !== null) kept.keep({ key, accepted: loaded.listeners.accepted })
       if (endsTryOut) log.warn('the try-out mode has ended: there is a token or a listener now')
     },
-    onFailure: error => log.warn({ err: error }, 'tokens and listeners can not be read; the last known ones count'),
+    onFailure: error =>
+      log.warn({ err: error }, 'tokens and listeners can not be read from the database; the last known ones apply'),
   })
   const isEmpty = (loaded: { tokens: StoredTokens; listeners: StoredListeners } | null) =>
     loaded !== null && !loaded.tokens.any && !loaded.listeners.any
-  const kept = keptListeners(keep, error => log.error({ err: error }, 'the listeners could not be kept'))
+  const kept = keptListeners(keep, error =>
+    log.error({ err: error }, 'the listeners could not be kept in the spool, for a start without the database'),
+  )
   let accepted: AcceptedListeners | null = kept.read()
 
   return {

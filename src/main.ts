@@ -41,7 +41,7 @@ try {
 async function leave(signal: string): Promise<void> {
   if (leaving) return
   leaving = true
-  log.info({ signal }, 'leaving: nothing new is taken, what is under way is finished')
+  log.info({ signal }, 'shutting down: nothing new is accepted, what is under way is finished')
   setTimeout(() => process.exit(0), startsWorkers ? leaveBehindWorkersMs : leaveWithinMs).unref()
   const { close } = await starting
   await close()

@@ -25,7 +25,7 @@ export const activationListRoute: FastifyPluginAsyncTypebox<ActivationListRouteO
       config: { scope: 'read' },
       schema: {
         operationId: 'listActivations',
-        summary: 'Activations, newest first; ?overdue=true are those to look at',
+        summary: 'Activations, newest first; ?overdue=true lists those to look at',
         tags: ['activations'],
         querystring: Type.Object(
           {

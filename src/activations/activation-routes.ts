@@ -39,7 +39,8 @@ export const activationRoutes: FastifyPluginAsyncTypebox<ActivationRoutesOptions
       schema: {
         operationId: 'recordActivation',
         summary: 'Record an activation that was sent to ThingSpace by another program',
-        description: 'Claims every callback that came before, in the same transaction. Sending the same again is safe.',
+        description:
+          'Claims every callback that came before, in the same transaction. Sending the same request again is safe.',
         tags: ['activations'],
         params: Params,
         querystring: NoQuery,
@@ -78,7 +79,7 @@ export const activationRoutes: FastifyPluginAsyncTypebox<ActivationRoutesOptions
       config: { scope: 'read' },
       schema: {
         operationId: 'getActivation',
-        summary: 'How far an activation is',
+        summary: 'How far an activation has got',
         tags: ['activations'],
         params: Params,
         querystring: NoQuery,

@@ -28,7 +28,7 @@ export const ActivationView = Type.Object(
     }),
     timeToCallbackMs: Type.Object(
       { p50: Maybe(Count), p95: Maybe(Count), max: Maybe(Count) },
-      { description: 'milliseconds from submission to the first callback of a target; null before the first one' },
+      { description: 'milliseconds from submission to the first callback of each target; null before the first one' },
     ),
   },
   {

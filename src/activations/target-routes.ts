@@ -22,7 +22,7 @@ export const targetRoutes: FastifyPluginAsyncTypebox<TargetRoutesOptions> = asyn
       config: { scope: 'read' },
       schema: {
         operationId: 'listTargets',
-        summary: 'The devices of an activation, as they were asked for; ?result=pending are the stragglers',
+        summary: 'The devices of an activation, as they were asked for; ?result=pending lists the stragglers',
         tags: ['activations'],
         params: Type.Object({ requestId: Type.String({ pattern: requestIdPattern }) }),
         querystring: Type.Object({ result: Type.Optional(Result), ...pageQuery }, { additionalProperties: false }),

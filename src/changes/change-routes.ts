@@ -21,8 +21,8 @@ const filters = {
     Type.String({
       maxLength: 200,
       description:
-        'the cursor of the last change seen, or `now`; without it, the oldest change that is kept. 410 once changes behind ' +
-        'it were deleted, after KEEP_HISTORY (400 days)',
+        'the cursor of the last change seen, or `now`; without it, from the oldest change that is kept. 410 once changes ' +
+        'after it have been deleted, after KEEP_HISTORY (400 days)',
     }),
   ),
   accountName: Type.Optional(Name),
@@ -33,7 +33,7 @@ const limit = Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 1
 const Changes = Type.Object(
   {
     items: Type.Array(ChangeView),
-    cursor: Type.String({ description: 'the last one looked at, also when items is empty: go on with ?after=' }),
+    cursor: Type.String({ description: 'the last change looked at, even when items is empty: continue with ?after=' }),
   },
   { title: 'Changes', headers: { 'cache-control': { type: 'string', description: 'no-store' } } },
 )
@@ -44,7 +44,7 @@ const errors = {
   400: ErrorReply,
   401: ErrorReply,
   403: ErrorReply,
-  410: refused('Changes behind this cursor were deleted, after KEEP_HISTORY: begin without it'),
+  410: refused('Changes after this cursor have been deleted, after KEEP_HISTORY: start without it'),
 }
 /** A waiting reader sends nothing while it waits, nor while its answer is then being made. */
 const answerMs = 15_000
@@ -72,7 +72,11 @@ export const changeRoutes: FastifyPluginAsyncTypebox<ChangeRoutesOptions> = asyn
             ...filters,
             limit,
             wait: Type.Optional(
-              Type.Integer({ minimum: 0, maximum: 60, description: 'seconds to wait until there is a change' }),
+              Type.Integer({
+                minimum: 0,
+                maximum: 60,
+                description: 'how many seconds to wait for a change if there is none yet',
+              }),
             ),
           },
           { additionalProperties: false },
@@ -113,7 +117,10 @@ export const changeRoutes: FastifyPluginAsyncTypebox<ChangeRoutesOptions> = asyn
         querystring: Type.Object(filters, { additionalProperties: false }),
         headers: Type.Object({
           'last-event-id': Type.Optional(
-            Type.String({ maxLength: 200, description: 'the id of the last event seen; goes before `after`' }),
+            Type.String({
+              maxLength: 200,
+              description: 'the id of the last event seen; takes precedence over `after`',
+            }),
           ),
         }),
         response: {

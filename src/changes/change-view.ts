@@ -10,7 +10,7 @@ const Values = Type.Record(Type.String(), Type.Union([Type.String(), Type.Boolea
 /** One change of a profile, a result or an activation. `from` and `to` hold what differs. */
 export const ChangeView = Type.Object(
   {
-    cursor: Type.String({ description: 'the feed goes on after this change with ?after=' }),
+    cursor: Type.String({ description: 'continues the feed after this change, as ?after=' }),
     at: Time,
     kind: Type.Enum(['profile', 'result', 'activation']),
     accountName: Type.String(),

@@ -54,7 +54,7 @@ export function readAction<Action extends string>(args: readonly string[], actio
   const [first] = args
   const action = actions.find(known => known === first)
   if (action === undefined) {
-    throw new WrongUsage(first === undefined ? 'say what to do' : `there is only ${actions.join(', ')}`)
+    throw new WrongUsage(`say what to do: ${actions.join(', ')}`)
   }
   return action
 }

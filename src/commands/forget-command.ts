@@ -9,13 +9,13 @@ import { command, WrongUsage } from './command-line.ts'
 
 const usage = `npm run forget -- --iccid ICCID [--account ACCOUNT] [--json]
 
-  Erases what is sealed about one profile: the logins that its callbacks brought, and the bytes of messages that could not
-  be read and name it. What is not secret stays. Leaves a row in the table audit for each callback, and one for the request.
-  What lies in a spool (metric thingspace_spool_depth) is not in the database yet: run it again when that is empty.
-  Ends with 1 when some callbacks could not be opened: they may hold something of the profile.
+  Erases what is sealed about one profile: the logins that its callbacks brought, and the bytes of unreadable messages
+  that name it. What is not secret stays. Leaves a row in the table audit for each callback, and one for the request.
+  Callbacks in a spool (metric thingspace_spool_depth) are not in the database yet: run it again when that is empty.
+  Ends with 1 when some callbacks could not be opened, and so may contain something of the profile.
 
   --iccid ICCID      the profile
-  --account ACCOUNT  of this account only
+  --account ACCOUNT  only in this account
   --json             JSON for programs
 
   DATABASE_URL, SEAL_KEY, SEAL_KEYS_PREVIOUS as for the service
@@ -37,7 +37,7 @@ export const forgetCommand = command(usage, async (args, { env, say }) => {
     say(`erased in ${forgotten.callbacks} callbacks, of which ${forgotten.quarantined} could not be read`)
     if (forgotten.unopened > 0) {
       say(
-        `${forgotten.unopened} more do not open and may name it: add their key to SEAL_KEYS_PREVIOUS, and run this again`,
+        `${forgotten.unopened} more can not be opened and may name it: add their key to SEAL_KEYS_PREVIOUS, and run this again`,
       )
     }
   }

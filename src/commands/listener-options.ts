@@ -12,14 +12,14 @@ npm run listener -- check [--account A] [--allow S ...]
 npm run listener -- deregister --account A [--service S ...]
 npm run listener -- clear-login-latch
 
-  What ThingSpace calls back. Every action takes --json. Exit code: 0 done, 1 failed or drift found, 2 wrong usage.
+  The listeners to which ThingSpace sends callbacks. Every action takes --json. Exit code: 0 done, 1 failed or drift found, 2 wrong usage.
 
-  register           tells ThingSpace our URL and new credentials, which this service accepts before ThingSpace has them
-  rotate             new credentials (or another URL); the old ones are accepted for 24 hours more. Without --service:
+  register           gives ThingSpace our URL and new credentials, which this service accepts before ThingSpace has them
+  rotate             new credentials (or another URL); the old ones are accepted for another 24 hours. Without --service:
                      for all listeners of the account
   list               ours, and what ThingSpace lists, without passwords
-  check              compares both, and ends with 1 where they differ: missing, url, credentials, unknown
-  deregister         takes the listener from ThingSpace; its credentials are accepted for 24 hours more
+  check              compares both, and ends with 1 if they differ: missing, url, credentials, unknown
+  deregister         removes the listener from ThingSpace; its credentials are accepted for another 24 hours
   clear-login-latch  lets ThingSpace logins be tried again after two were refused; put the credentials right first
 
   --service S        repeatable; CarrierService and DeviceProfileService when none is named
@@ -27,7 +27,7 @@ npm run listener -- clear-login-latch
                      /callbacks/<account>/<service> is added
   --username U       up to 40 characters; default: made from the account, or as before
   --password-file F  a file with the password, up to 40 characters; default: a random one, which nobody has to know
-  --replace          register also where ThingSpace lists a listener with another URL
+  --replace          register even if ThingSpace lists a listener with another URL
   --allow S          repeatable; a service that ThingSpace may list though it is not ours
 
   DATABASE_URL and SEAL_KEY as for the service; THINGSPACE_KEY, THINGSPACE_SECRET, THINGSPACE_USERNAME,
@@ -73,7 +73,7 @@ export function readListenerOptions(action: Action, args: string[]): ListenerOpt
     options: { ...optionsOf[action], json: flag } as Record<string, typeof one | typeof several | typeof flag>,
   })
   // Not quoted: it may be a password that was meant for a file.
-  if (positionals.length > 0) throw new WrongUsage(`an argument too many after ${action}`)
+  if (positionals.length > 0) throw new WrongUsage(`one argument too many after ${action}`)
   const text = (option: string) => (values[option] as string | undefined) ?? null
   const options: ListenerOptions = {
     account: text('account'),

@@ -9,11 +9,11 @@ import { CannotDo, command } from './command-line.ts'
 
 const usage = `npm run migrate -- [--grant-to ROLE]
 
-  Brings the schema up to date. The service does so itself at its start, unless MIGRATE=off.
+  Brings the schema up to date. The service does so by itself when it starts, unless MIGRATE=off.
 
   --grant-to ROLE   lets that role use the tables, and nothing more, for a service that runs with MIGRATE=off
 
-  DATABASE_URL of a role that may define tables; nothing else is read
+  DATABASE_URL: with a role that may define tables; no other variable is read
 `
 
 export const migrateCommand = command(usage, async (args, { env, say }) => {

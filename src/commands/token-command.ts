@@ -9,15 +9,15 @@ const usage = `npm run token -- create --name NAME --account ACCOUNT --scope SCO
 npm run token -- list [--json]
 npm run token -- revoke NAME [--json]
 
-  Bearer tokens for those who ask the service. A running service takes a new token, and refuses a revoked one, within
+  Bearer tokens for callers of the API. A running service accepts a new token, and refuses a revoked one, within
   2 seconds. The first token ends the try-out mode for good.
 
   create   makes a token and prints it, this once, alone on the last line; only its SHA-256 is kept
-  list     the tokens that hold, without the tokens themselves
+  list     the valid ones by name, without the tokens themselves
   revoke   ends a token, and the requests under way with it
 
   --name NAME        what the token is for: letters, digits, dot, dash, underscore
-  --account ACCOUNT  an account that it may see; may be repeated; '*' is all of them
+  --account ACCOUNT  an account that it may see; may be repeated; '*' means all of them
   --scope SCOPE      what it may do; may be repeated; one of ${scopes.join(', ')}
   --json             JSON for programs
 
@@ -47,7 +47,7 @@ async function create(args: string[], { env, say }: Terminal): Promise<number> {
     },
   })
   const [stray] = positionals
-  if (stray !== undefined) throw new WrongUsage("an argument too many; in a shell, the account * is written '*'")
+  if (stray !== undefined) throw new WrongUsage("one argument too many; in a shell, the account * is written '*'")
   const wish = readWish(values.name, values.account ?? [], values.scope ?? [])
   const token = await withDatabase(databaseAlone(env), db => make(db, wish))
   if (values.json) {
@@ -55,7 +55,7 @@ async function create(args: string[], { env, say }: Terminal): Promise<number> {
   } else {
     const accounts = wish.accounts.includes('*') ? 'all accounts' : wish.accounts.join(', ')
     say(`token ${wish.name}: may ${wish.scopes.join(', ')} for ${accounts}`)
-    say('Keep it now, it can not be shown again. A running service takes it within 2 seconds.')
+    say('Save it now, it can not be shown again. A running service accepts it within 2 seconds.')
     say(token)
   }
   return 0
@@ -91,7 +91,7 @@ async function revoke(args: string[], { env, say }: Terminal): Promise<number> {
   // If somebody passes the token instead of its name, it must not end up in a log.
   if (!namePattern.test(name)) throw new WrongUsage(nameRule)
   const revoked = await withDatabase(databaseAlone(env), db => revokeToken(db, name))
-  if (!revoked) throw new CannotDo('no token with that name holds; see npm run token -- list')
+  if (!revoked) throw new CannotDo('there is no valid token with that name; see npm run token -- list')
   say(
     values.json
       ? JSON.stringify({ name, revoked })
@@ -108,7 +108,7 @@ function readWish(name: string | undefined, accounts: readonly string[], wished:
     throw new WrongUsage("--account: one account such as 0000123456-00001, or '*'; repeat it for more")
   }
   if (accounts.includes('*') && accounts.length > 1)
-    throw new WrongUsage("--account '*' is all accounts: name no other")
+    throw new WrongUsage("--account '*' means all accounts: name no other")
   if (wished.length === 0) throw new WrongUsage(`say what it may do: --scope, one of ${scopes.join(', ')}`)
   return { name, accounts: [...new Set(accounts)], scopes: [...new Set(wished.map(readScope))] }
 }

@@ -12,7 +12,7 @@ export function addressList(entries: readonly string[]): AddressList {
     const [, address = '', bits] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(entry) ?? []
     const version = isIP(address)
     if (version === 0 || Number(bits ?? 0) > (version === 6 ? 128 : 32)) {
-      throw new Error(`${entry} is no address or CIDR block`)
+      throw new Error(`${entry} is neither an address nor a CIDR block`)
     }
     const family = version === 6 ? 'ipv6' : 'ipv4'
     if (bits === undefined) list.addAddress(address, family)

@@ -66,7 +66,7 @@ function addTag(operation: Operation): void {
   const isState = operation['x-scope'] === 'read' && ok?.content?.['application/json'] !== undefined
   if (!isState || ok === undefined || ok.headers?.['cache-control'] !== undefined) return
   ok.headers = { ...ok.headers, ...header('etag') }
-  operation.responses[304] = { description: 'As it was: If-None-Match names this very state', headers: header('etag') }
+  operation.responses[304] = { description: 'Unchanged: If-None-Match names this very state', headers: header('etag') }
   operation.parameters = [...(operation.parameters ?? []), ifNoneMatch]
 }
 
@@ -88,20 +88,20 @@ function describe(operation: Operation, status: string, response: Response): voi
   for (const media of Object.values(response.content ?? {})) {
     if (media.schema?.$ref !== ofName('Error').$ref) continue
     const message = response.description === meanings[status] ? examples[status] : undefined
-    media.example = { errorCode: status, errorMessage: message ?? 'what is wrong, for people' }
+    media.example = { errorCode: status, errorMessage: message ?? 'what is wrong, in words' }
   }
 }
 
 const meanings: { [status: string]: string } = {
   200: 'As asked',
   400: 'A parameter or the body is not as described; the message names it',
-  401: 'No token, or one that is not known (any more)',
+  401: 'No token, or one that is unknown or was revoked',
   403: 'The token lacks the scope, or may not act for the account',
-  404: 'Not known, or of an account that the token may not see: both answer alike',
+  404: 'Not known, or of an account that the token may not see: the answer is the same',
   413: 'The body is too large',
   415: 'The body is not JSON',
-  429: 'The token asked too much; ask again after Retry-After seconds',
-  503: 'Not now: the database is away, or starting; ask again after Retry-After seconds',
+  429: 'The token made too many requests; ask again after Retry-After seconds',
+  503: 'Not available now: the database is away or starting; ask again after Retry-After seconds',
 }
 
 const examples: { [status: string]: string } = {
@@ -112,7 +112,7 @@ const examples: { [status: string]: string } = {
   409: 'another activation is recorded under the requestId d1f08526-5443-4054-9a29-4456490ea9f8',
   413: 'the body is too large',
   415: 'send the body as application/json',
-  429: 'this token asked too much; ask again after Retry-After seconds',
+  429: 'this token made too many requests; ask again after Retry-After seconds',
   503: 'not available now; ask again',
 }
 
@@ -121,13 +121,13 @@ const seconds = (description: string) => ({ description, schema: { type: 'intege
 
 const headers: { [name: string]: object } = {
   'x-request-id': text("the caller's own X-Request-Id, or one made here; the log names it", 'my-request-1'),
-  etag: text('strong: the same tag means the same answer', '"IHLSg15B_7ccTmuJ4pnFO4"'),
+  etag: text('a strong tag: the same tag means the same answer', '"IHLSg15B_7ccTmuJ4pnFO4"'),
   location: text('where the activation is', '/v1/activations/d1f08526-5443-4054-9a29-4456490ea9f8'),
   'www-authenticate': text('how to sign in', 'Bearer'),
   'retry-after': seconds('seconds to wait before asking again'),
-  'ratelimit-limit': seconds('requests a minute that the token has; not sent where it has no limit'),
-  'ratelimit-remaining': seconds('those that are left'),
-  'ratelimit-reset': seconds('seconds until all are there again'),
+  'ratelimit-limit': seconds('requests that the token may make per minute; not sent when it has no limit'),
+  'ratelimit-remaining': seconds('how many of these are left'),
+  'ratelimit-reset': seconds('seconds until all of them are available again'),
 }
 
 function header(...names: string[]): { [name: string]: object } {

@@ -44,7 +44,7 @@ export function createJobs(options: JobsOptions): Jobs {
   let timer: NodeJS.Timeout | undefined
   let started: Promise<void> = Promise.resolve()
   const boss = openBoss(store, migrate)
-  boss.on('error', error => log.warn({ err: error }, 'the job queue met an error'))
+  boss.on('error', error => log.warn({ err: error }, 'the job queue reported an error'))
   boss.on('warning', ({ message }) => log.warn(message))
   store.onRecovery(() => void queueAll())
 

@@ -15,7 +15,7 @@ export const openApi: FastifyDynamicSwaggerOptions = {
       title: 'ThingSpace callback receiver',
       version: '0.1.0',
       description:
-        'Receives ThingSpace eSIM callbacks and tells what state each profile is in. Marks behind facts of the carrier: ' +
+        'Receives ThingSpace eSIM callbacks and says what state each profile is in. Marks after facts about the carrier: ' +
         '[DOC] stated by Verizon, [QUOTE] Verizon quoted by others, [OBS] measured by others, [INF] inferred, ' +
         '[CONFLICT] sources disagree.',
       license: { name: 'MIT', identifier: 'MIT' },

@@ -16,7 +16,7 @@ export const ViewTime = Type.Optional(
   Type.String({
     format: 'date-time',
     description:
-      'RFC 3339, exclusive. For a view, not for a copy: a slower commit may be passed over; /v1/changes misses none',
+      'RFC 3339, exclusive. For a view, not for a copy: a slow commit may be missed; /v1/changes misses none',
   }),
 )
 

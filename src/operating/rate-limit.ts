@@ -21,7 +21,8 @@ export async function limitAsking(app: FastifyInstance, limits: RateLimits): Pro
     // A function would be awaited, and most installations need none.
     max: Object.keys(limits.byToken).length === 0 ? (limits.default ?? 0) : request => limitOf(request) ?? 0,
     keyGenerator: request => accessOf(request).name,
-    errorResponseBuilder: () => new HttpError(429, 'this token asked too much; ask again after Retry-After seconds'),
+    errorResponseBuilder: () =>
+      new HttpError(429, 'this token made too many requests; ask again after Retry-After seconds'),
   })
   const count = app.rateLimit()
   app.addHook('onRequest', async function (request, reply) {

@@ -35,10 +35,10 @@ export const lookupRoute: FastifyPluginAsyncTypebox<LookupRouteOptions> = async 
       config: { scope: 'read' },
       schema: {
         operationId: 'lookUpProfiles',
-        summary: 'The profiles that up to 1,000 identifiers name, and which of these name none',
+        summary: 'The profiles of up to 1,000 identifiers, and which of these have none',
         description:
-          'Each profile once, in the order of the ids. An EID or IMEI names all profiles that carry it. `missing` are ' +
-          'ids as they were sent.',
+          'Each profile once, in the order of the ids. An EID or IMEI stands for all profiles that carry it. `missing` ' +
+          'lists ids as they were sent.',
         tags: ['profiles'],
         querystring: Type.Object({}, { additionalProperties: false }),
         body: Type.Object(

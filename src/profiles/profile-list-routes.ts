@@ -38,7 +38,7 @@ export const profileListRoutes: FastifyPluginAsyncTypebox<ProfileListRoutesOptio
         summary: 'Profiles by account, state, status, role, plan, result and time of change',
         description:
           'In the order of ICCIDs; with changedAfter, in the order of changes, where a profile that changes while the ' +
-          'list is read comes once more. Any filter costs the same, however many profiles are stored.',
+          'list is being read comes once more. Any filter costs the same, however many profiles are stored.',
         tags: ['profiles'],
         querystring: Type.Object(
           {
@@ -49,7 +49,7 @@ export const profileListRoutes: FastifyPluginAsyncTypebox<ProfileListRoutesOptio
             servicePlan: Type.Optional(Type.String({ minLength: 1, maxLength: 256, pattern: printable })),
             result: Type.Optional(
               Type.Enum(['pending', 'warning', 'succeeded', 'failed', 'conflict'], {
-                description: 'what the activation says that spoke of it last',
+                description: 'the result of the activation that last spoke of it',
               }),
             ),
             changedAfter: ViewTime,

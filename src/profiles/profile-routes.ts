@@ -59,7 +59,7 @@ export const profileRoutes: FastifyPluginAsyncTypebox<ProfileRoutesOptions> = as
       config: { scope: 'read' },
       schema: {
         operationId: 'getProfile',
-        summary: 'One profile, as it is or as it was known at a time',
+        summary: 'One profile, as it is or as it was known at a given time',
         tags: ['profiles'],
         params: Params,
         querystring: Type.Object(

@@ -55,7 +55,7 @@ export const ProfileView = Type.Object(
     ),
     servicePlan: Text,
     addressUpdate: Maybe(Type.Object({ status: Text, code: Text, description: Text })),
-    hasCredential: Type.Boolean({ description: 'a callback brought a deviceCredential: /credential shows it' }),
+    hasCredential: Type.Boolean({ description: 'whether a callback brought a deviceCredential; /credential shows it' }),
     flags: Type.Array(Type.String({ examples: ['iccid-check-digit'] })),
     lastResult: Type.Object({
       requestId: Type.String(),

@@ -45,7 +45,7 @@ const Message = Type.Object(
     title: 'ThingSpaceCallback',
     additionalProperties: true,
     description:
-      'as the activate-profile page of Verizon shows it, by one example [DOC]; the credentials are from the page on ' +
+      'as the one example on the activate-profile page of Verizon shows it [DOC]; the credentials are from the page on ' +
       'callbacks [CONFLICT]; unknown fields are kept',
     examples: [
       {
@@ -64,7 +64,9 @@ const Message = Type.Object(
 
 const Accepted = Type.Object(
   {
-    callbackId: Type.String({ description: 'of the stored callback; a repeated message has the id of the first one' }),
+    callbackId: Type.String({
+      description: 'id of the stored callback; a repeated message gets that of the first one',
+    }),
     verdict: Type.Enum(['applied', 'unchanged', 'repeated', 'unmatched', 'other', 'quarantined']),
   },
   { title: 'Accepted', examples: [{ callbackId: '01a20a16-396c-7518-afb5-fed56c42cc40', verdict: 'applied' }] },
@@ -72,12 +74,12 @@ const Accepted = Type.Object(
 
 const Kept = Type.Object(
   {
-    callbackId: Type.String({ description: 'of the callback, once it is in the database' }),
+    callbackId: Type.String({ description: 'the id that the callback will have in the database' }),
     verdict: Type.Literal('spooled'),
   },
   {
     title: 'Spooled',
-    description: 'The database is away: it lies on the disk, and goes there as soon as it is back',
+    description: 'The database is away: the callback is on disk, and goes to the database as soon as that is back',
     examples: [{ callbackId: '01a20a16-396c-7518-afb5-fed56c42cc40', verdict: 'spooled' }],
   },
 )
@@ -115,8 +117,8 @@ export const callbackRoute: FastifyPluginAsyncTypebox<CallbackRouteOptions> = as
       operationId: 'receiveCallback',
       summary: 'Receive one ThingSpace callback',
       description:
-        'The body is taken as JSON whatever the content type says. User name and password of the listener stand in the ' +
-        'body in clear [DOC]. An answer other than 2xx is tried again 3 times, 5 minutes apart [QUOTE]; one more try after ' +
+        'The body is read as JSON whatever the content type says. User name and password of the listener are in the ' +
+        'body in clear [DOC]. After an answer other than 2xx there are 3 more tries, 5 minutes apart [QUOTE]; one more after ' +
         '1.2 to 1.7 seconds was seen [OBS]. A 200 means committed, whatever the verdict.',
       tags: ['callbacks'],
       params: Params,

@@ -49,7 +49,7 @@ export function holdSpools({ config, sealer, log, isFirst }: HoldSpoolsOptions):
       return
     }
     clearInterval(asking)
-    if (told !== null) log.info('the spool in DATA_DIR was had after all')
+    if (told !== null) log.info('the spool in DATA_DIR could be opened after all')
     have(own)
   }
 
@@ -60,7 +60,7 @@ export function holdSpools({ config, sealer, log, isFirst }: HoldSpoolsOptions):
     told = reason
     if (error instanceof SpoolTaken) {
       log.warn(
-        'another process has the spool in this DATA_DIR: without one until that leaves; give each its own folder',
+        'another process uses the spool in this DATA_DIR: running without one until it ends; give each a folder of its own',
       )
     } else log.error({ err: error }, 'the spool in DATA_DIR can not be opened: running without one')
   }
@@ -76,7 +76,8 @@ export function holdSpools({ config, sealer, log, isFirst }: HoldSpoolsOptions):
         if (left.depth() > 0) have(left)
         else left.close()
       } catch (error) {
-        if (!(error instanceof SpoolTaken)) log.error({ err: error, folder }, 'a spool that was left can not be opened')
+        if (!(error instanceof SpoolTaken))
+          log.error({ err: error, folder }, 'a spool that another process left can not be opened')
       }
     }
   }

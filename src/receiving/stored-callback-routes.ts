@@ -78,7 +78,7 @@ export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoute
       config: { scope: 'read' },
       schema: {
         operationId: 'listCallbacksOfActivation',
-        summary: 'The callbacks of an activation, newest first: those of other kinds too',
+        summary: 'The callbacks of an activation, newest first, including those of other kinds',
         tags: ['callbacks'],
         params: Type.Object({ requestId: Type.String({ pattern: requestIdPattern }) }),
         querystring: Type.Object(pageQuery, { additionalProperties: false }),
@@ -125,8 +125,9 @@ export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoute
       config: { scope: 'credentials' },
       schema: {
         operationId: 'getCallbackBytes',
-        summary: 'The message as it came, secrets in clear; of a quarantined one byte for byte',
-        description: 'Every look leaves a row in the audit. Listener credentials are only in quarantined messages.',
+        summary: 'The message as it came, with secrets in clear; a quarantined one byte for byte',
+        description:
+          'Every access leaves a row in the audit. Only quarantined messages still contain listener credentials.',
         tags: ['callbacks'],
         params: Params,
         querystring: NoQuery,
@@ -158,7 +159,7 @@ export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoute
       config: { scope: 'operate' },
       schema: {
         operationId: 'reprocessCallback',
-        summary: 'Read one callback again, with the code of today',
+        summary: 'Read one callback again with the current code',
         tags: ['callbacks'],
         params: Params,
         querystring: NoQuery,
@@ -180,7 +181,7 @@ export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoute
       config: { scope: 'operate' },
       schema: {
         operationId: 'reprocessCallbacks',
-        summary: 'Read again all callbacks that the filter matches: quarantined, other and unmatched ones',
+        summary: 'Read all matching callbacks again: quarantined, other and unmatched ones',
         tags: ['callbacks'],
         querystring: NoQuery,
         body: Type.Object(

@@ -28,7 +28,7 @@ export async function settleByHand(
   await inTransaction(db, async trx => {
     const submission = await lockSubmission(trx, found.id)
     if (submission.state === 'accepted' && submission.requestId === requestId) return
-    if (submission.state !== 'unknown') throw new HttpError(409, `it is not unknown, but ${submission.state}`)
+    if (submission.state !== 'unknown') throw new HttpError(409, `this submission is ${submission.state}, not unknown`)
     if (requestId !== null) {
       await enterAccepted(trx, found.id, requestId, expectWithin, 'manual').catch(error => {
         throw error instanceof AnothersRequest ? new HttpError(409, error.message) : error

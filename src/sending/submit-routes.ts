@@ -37,7 +37,7 @@ const Headers = Type.Object({
   'idempotency-key': Type.Optional(
     Type.String({
       pattern: keyPattern,
-      description: 'sent again with the same body, it answers the same activation, and nothing is sent twice',
+      description: 'with the same key and body again, the answer is the same activation, and nothing is sent twice',
     }),
   ),
 })
@@ -60,7 +60,11 @@ export const submitRoutes: FastifyPluginAsyncTypebox<SubmitRoutesOptions> = asyn
         operationId: 'submitActivation',
         summary: 'Send an activation to ThingSpace, and record it',
         description:
-          "Answered when ThingSpace has taken it, with its requestId; its refusal is answered in its own words. When its answer does not come, or can not be stored yet, the status is `unknown`: then it is never sent again by itself, and gets its requestId when that is known, at the latest from callbacks that leave no doubt, or from a person (/settle). The carrier's pace of 100 requests a minute is kept: up to 30 seconds are waited for it, then 429.",
+          'Answers when ThingSpace has taken it, with its requestId; a refusal is passed on in its own words. If its ' +
+          'answer does not come, or can not be stored yet, the status is `unknown`: then it is never sent again ' +
+          'automatically, and gets its requestId once that is known, at the latest from callbacks that leave no doubt or ' +
+          "from a person (/settle). The carrier's pace of 100 requests a minute is kept: it waits up to 30 seconds for " +
+          'its turn, and answers 429 if that would not be enough.',
         tags: ['activations'],
         querystring: NoQuery,
         headers: Headers,
@@ -70,7 +74,7 @@ export const submitRoutes: FastifyPluginAsyncTypebox<SubmitRoutesOptions> = asyn
           ...errors,
           400: refused('The request is not as described, or ThingSpace refuses it in its own words'),
           409: refused('Another request was sent with this Idempotency-Key'),
-          429: refused("The token asked too much, or the carrier's pace would have one wait for too long"),
+          429: refused("The token made too many requests, or the carrier's pace would mean too long a wait"),
           502: refused('ThingSpace refuses us, not the request; nothing was recorded'),
           503: refused(
             'Nothing was sent by this request; ask again after Retry-After seconds, with the same Idempotency-Key if there was one. Without Retry-After sending is not configured',

@@ -24,25 +24,28 @@ export const SummaryView = Type.Object(
         profileStatus: Maybe(Type.String({ examples: ['ENABLE'] })),
         count: Count,
       }),
-      { description: 'how many profiles there are of each combination that occurs' },
+      { description: 'how many profiles each existing combination has' },
     ),
     activations: Type.Object(
       { ...everyOne(activationStates), overdue: Count },
-      { description: 'recorded activations by status; those overdue are counted in their status too' },
+      { description: 'recorded activations by status; overdue ones are also counted under their status' },
     ),
     callbacks: Type.Object({
-      byVerdict: Type.Object(everyOne(verdicts), { description: 'stored callbacks; a repeated one is stored once' }),
+      byVerdict: Type.Object(everyOne(verdicts), {
+        description: 'stored callbacks; a repeated one is stored only once',
+      }),
       perMinute: Type.Array(Type.Object({ minute: Time, count: Count, byVerdict: Type.Object(everyOne(verdicts)) }), {
-        description: 'stored callbacks by the minute they came in: the last 60, oldest first, those without any too',
+        description:
+          'stored callbacks by the minute in which they came: the last 60, oldest first, including those without any',
       }),
     }),
     oldestUnmatchedAt: Maybe({
       ...Time,
-      description: 'when the oldest callback came whose activation is not recorded',
+      description: 'when the oldest callback without a recorded activation came',
     }),
     oldestPendingAt: Maybe({
       ...Time,
-      description: 'when the oldest activation was submitted that is pending or partial',
+      description: 'when the oldest pending or partial activation was submitted',
     }),
   },
   { $id: 'Summary', title: 'Summary' },
@@ -56,8 +59,8 @@ export const summaryRoute: FastifyPluginAsyncTypebox<SummaryRouteOptions> = asyn
       config: { scope: 'read' },
       schema: {
         operationId: 'getSummary',
-        summary: 'Everything that a dashboard shows first, of all accounts of the token',
-        description: 'From counts that are kept: costs the same however much is stored.',
+        summary: 'Everything that a dashboard shows first, for all accounts of the token',
+        description: 'From maintained counts: costs the same however much is stored.',
         tags: ['summary'],
         querystring: Type.Object({}, { additionalProperties: false }),
         response: { 200: SummaryView, 304: Type.Null(), 400: ErrorReply, 401: ErrorReply, 403: ErrorReply },

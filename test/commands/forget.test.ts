@@ -130,7 +130,7 @@ t.test('a callback that no key opens stops nobody from being forgotten', async t
 
   t.match(await forgetIn(service, '--iccid', iccid), {
     code: 1,
-    stdout: /erased in 3 callbacks, of which 1 could not be read\n1 more do not open/,
+    stdout: /erased in 3 callbacks, of which 1 could not be read\n1 more can not be opened/,
   })
   t.match(await service.get(`/v1/profiles/${iccid}`), { body: { hasCredential: false } })
   t.match(await service.get(`/v1/callbacks/${unread.body.callbackId}`), { body: { reason: 'erased on request' } })

@@ -14,8 +14,8 @@ t.test('what can not be done is said in a sentence, wrong usage with another exi
   await writeFile(api, access.password)
   const register = ['register', '--account', account, '--url', 'https://example.com']
   const cases: [string[], number, RegExp][] = [
-    [[], 2, /say what to do/],
-    [['remove'], 2, /there is only register, rotate, list/],
+    [[], 2, /say what to do: register, rotate, list/],
+    [['remove'], 2, /say what to do: register, rotate, list/],
     [['register', '--url', 'https://example.com'], 2, /name the account/],
     [['register', '--account', account], 2, /--url/],
     [['register', '--account', 'a/b', '--url', 'https://example.com'], 2, /--account: a billing account/],
@@ -27,7 +27,7 @@ t.test('what can not be done is said in a sentence, wrong usage with another exi
     [[...register, '--password-file', file], 2, /password of a listener is 1 to 40/],
     [[...register, '--password-file', api], 2, /must not be one of the ThingSpace API/],
     [[...register, '--password-file', '/no/such/file'], 2, /ENOENT/],
-    [[...register, 'canary-2'], 2, /an argument too many after register/],
+    [[...register, 'canary-2'], 2, /one argument too many after register/],
     [['rotate', '--account', account], 1, /no listener of .* is registered: register one/],
     [['rotate', ...one], 1, /CarrierService of .* is not registered/],
   ]

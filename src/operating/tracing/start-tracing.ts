@@ -92,7 +92,7 @@ function tellOfFailures(log: Logger): void {
   const tell = () => {
     if (performance.now() - toldAt < tellEveryMs) return
     toldAt = performance.now()
-    log.warn('traces can not be handed over: see OTEL_EXPORTER_OTLP_ENDPOINT')
+    log.warn('traces can not be exported: see OTEL_EXPORTER_OTLP_ENDPOINT')
   }
   const nothing = () => undefined
   const logger = { error: tell, warn: tell, info: nothing, debug: nothing, verbose: nothing }

@@ -137,7 +137,7 @@ export const changeRoutes: FastifyPluginAsyncTypebox<ChangeRoutesOptions> = asyn
       const gone = goneSignal(reply.raw, closing.signal)
       await feed.look()
       const from = position(typeof last === 'string' ? last : after)
-      // Refuses a cursor that is too old while a status can still be sent.
+      // Refuses a cursor that is too old, while there is still a status to say so with.
       await feed.read(from, filter, accounts, 0)
       reply.hijack()
       const { raw } = reply

@@ -7,8 +7,8 @@ export function entityTag(parts: unknown): string {
 }
 
 /**
- * For answers to GET that carry no tag of their own: tags what is sent, and sends 304 to a caller who has it already.
- * Where the version of the content is known, `answeredUnchanged` is cheaper.
+ * For answers to GET that carry no tag of their own: a tag of what is sent, and 304 to who has it already. Where the
+ * version of what is shown is known, `answeredUnchanged` is cheaper.
  */
 export function tagAnswer(
   request: FastifyRequest,

@@ -117,8 +117,8 @@ function readCounter(folded: JsonObject): number | null {
 }
 
 /**
- * Anything with a requestId that is no profile result: a changed identifier, NIDD, services not known yet. Recognised
- * by the keys that hold an answer (`...Response`), since no message names its operation [EX].
+ * Anything with a requestId that is no profile result: a changed identifier, NIDD, services yet unknown. Told by the
+ * keys that hold an answer (`...Response`), since no message names its operation [EX].
  */
 function otherKind(message: JsonObject, folded: Callback): string | null {
   const foreign = Object.keys(message).find(key => isAnswerKey(key) && !ours.has(key.toLowerCase()))
@@ -191,13 +191,13 @@ function readReports(folded: Callback): Report[] {
     .filter(({ identifiers }) => identifiers.eid ?? identifiers.iccid ?? identifiers.imei)
 }
 
-/** A lone profile inherits what only the top of the message names; several profiles each name their own devices. */
+/** A lone profile inherits what only the top of the message names; of several, each names its own devices. */
 function idsOf(profile: ProfileResponse, top: DeviceId[], isLone: boolean): DeviceId[] {
   const own = profile.deviceIdentifierCollection ?? []
   return isLone ? [...own, ...top] : own
 }
 
-/** Without a profile response, every ICCID that is named stands for itself; a single device needs no distinguishing. */
+/** Without a profile response every ICCID that is named stands for itself; one device needs no telling apart. */
 function apart(top: DeviceId[]): DeviceId[][] {
   const iccids = new Map<string, DeviceId>()
   for (const entry of top) {

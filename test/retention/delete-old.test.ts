@@ -1,7 +1,6 @@
 import t from 'tap'
 import { openDatabase } from '../../src/database/pool.ts'
 import { deleteOld } from '../../src/retention/delete-old.ts'
-import { connection } from '../fixtures/connection.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
 import { startTestService, type TestService, takeTestService } from '../fixtures/service.ts'
 
@@ -108,7 +107,15 @@ async function age(service: TestService, table: string, column: string, days: nu
 }
 
 async function run(service: TestService, keep: Parameters<typeof deleteOld>[1]) {
-  const db = openDatabase(connection(service.databaseUrl, { lockTimeoutMs: 500 }))
+  const db = openDatabase({
+    url: service.databaseUrl,
+    name: 'test',
+    connections: 1,
+    statementTimeoutMs: 10_000,
+    lockTimeoutMs: 500,
+    connectionTimeoutMs: 5_000,
+    onConnectionError: () => undefined,
+  })
   try {
     return await deleteOld(db, keep, () => false)
   } finally {

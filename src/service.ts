@@ -6,13 +6,10 @@ import { createApp } from './app.ts'
 import { createBackgroundWork } from './background-work.ts'
 import { createChangeFeed } from './changes/change-feed.ts'
 import { type Config, ConfigError, unprotected } from './config.ts'
-import { openJobStore } from './database/job-store.ts'
+import { openPools } from './database/open-pools.ts'
 import { onceReached, openStore } from './database/open-store.ts'
-import { openPipelinedDatabase } from './database/pipeline.ts'
-import { openDatabase, type WatchedPool } from './database/pool.ts'
 import { findReader } from './database/reader.ts'
 import { databaseProblems } from './database/readiness.ts'
-import { openReading } from './database/seen-by.ts'
 import { startEmbedded } from './database/start-embedded.ts'
 import { knowCallers } from './known-callers.ts'
 import { countCarrierCalls } from './operating/count-carrier-calls.ts'
@@ -22,7 +19,7 @@ import { openCarrier } from './operating/open-carrier.ts'
 import type { Tracing } from './operating/tracing/tracing.ts'
 import { admitEarly } from './receiving/admit-early.ts'
 import { createCallbackWriter } from './receiving/callback-writer.ts'
-import { type Drain, drainSpool } from './receiving/drain-spool.ts'
+import { drainSpools } from './receiving/drain-spools.ts'
 import { holdSpools, spoolProblems } from './receiving/held-spools.ts'
 import { watchOutage } from './receiving/outage.ts'
 import { storeOrSpool } from './receiving/store-or-spool.ts'
@@ -67,39 +64,8 @@ export async function startService(
     if (!closing) log.warn({ err: error }, 'a database connection was lost')
   }
 
-  const pools = new Map<string, WatchedPool>()
-  const watched = (name: string) => ({
-    url,
-    name: `thingspace ${name}`,
-    onConnectionError,
-    watch: (pool: WatchedPool) => pools.set(name, pool),
-  })
-
-  // Separate pools, so that queries never starve receiving, nor background work the queries.
-  const receiving = openPipelinedDatabase({
-    ...watched('receiving'),
-    connections: 3,
-    statementTimeoutMs: 1_500,
-    lockTimeoutMs: 250,
-    connectionTimeoutMs: 1_000,
-  })
-  const askingLimits = {
-    // Everything that is asked is found by key. A dead link is noticed a second after this.
-    statementTimeoutMs: 3_000,
-    lockTimeoutMs: 2_000,
-    connectionTimeoutMs: 3_000,
-  }
-  const reading = openReading({ ...watched('reading'), connections: 6, ...askingLimits })
-  const asking = openDatabase({ ...watched('asking'), connections: 5, ...askingLimits })
-  const store = openJobStore({
-    ...watched('background'),
-    connections: 4,
-    // A dead link is noticed a second after this.
-    statementTimeoutMs: 3_000,
-    lockTimeoutMs: 2_000,
-    connectionTimeoutMs: 3_000,
-  })
-
+  const pools = openPools(url, onConnectionError)
+  const { receiving, reading, asking } = pools
   let databaseKeys: DatabaseKeys | null = null
   const keys = () => (databaseKeys === null ? null : { sealer, fingerprintKey: databaseKeys.fingerprint })
   const listenersKey = () => databaseKeys?.listeners ?? null
@@ -123,7 +89,7 @@ export async function startService(
     queueDepth: () => writer.depth(),
     callersAgeMs: callers.ageMs,
     feedReaders: () => feed.readers(),
-    pools: () => pools,
+    pools: () => pools.watched,
     findBacklog: () => findBacklog(asking),
   })
   const writer = admitEarly(
@@ -151,24 +117,11 @@ export async function startService(
     onSpooled: () => metrics.spooled.inc(),
     onFailure: error => log.error({ err: error }, 'the spool can not be written'),
   })
-  const drains: Drain[] = []
-  let mayDrain = false
-  spools.onHad(spool => {
-    const drain = drainSpool({
-      spool,
-      writer,
-      outage,
-      probe: async () => {
-        if (keys() === null || (await databaseProblems(asking)).length > 0) throw new Error('the database is away')
-      },
-      onDrained: callbacks => metrics.drained.inc(callbacks),
-      onUnopened: callbacks =>
-        log.error({ callbacks }, 'spooled callbacks do not open: add their key to SEAL_KEYS_PREVIOUS and start again'),
-      onFailure: error => log.error({ err: error }, 'the spool can not be drained'),
-    })
-    drains.push(drain)
-    if (mayDrain && !closing) drain.start()
-  })
+  const isClosing = () => closing
+  const probe = async () => {
+    if (keys() === null || (await databaseProblems(asking)).length > 0) throw new Error('the database is away')
+  }
+  const drains = drainSpools({ spools, writer, outage, probe, metrics, log, isClosing })
   const feed = createChangeFeed(reading.seenBy, url, log)
   const client =
     config.thingSpace === null ? null : countCarrierCalls(openCarrier(asking, sealer, config.thingSpace), metrics)
@@ -192,16 +145,14 @@ export async function startService(
     findProblems: async () =>
       closing ? ['shutting down'] : [...spoolProblems(spools.own(), config), ...(await databaseProblems(asking))],
   })
-  const background = createBackgroundWork({ store, config, listenersKey, client, metrics, log })
-  const isClosing = () => closing
+  const background = createBackgroundWork({ store: pools.background, config, listenersKey, client, metrics, log })
   const opened = openStore(url, { migrate: config.migrate, log, isClosing }).then(async () => {
     if (closing) return
     const reader = await onceReached(() => findReader(asking), { log, isClosing })
     if (reader === null) log.warn(noReader)
     reading.readAs(reader)
     databaseKeys = await onceReached(() => loadDatabaseKeys(asking, sealer), { log, isClosing })
-    mayDrain = true
-    for (const drain of drains) drain.start()
+    drains.start()
     await callers.start()
     if (callers.isUnprotected() && !config.tryOut) throw new ConfigError([unprotected(config.host)])
     void background.start()
@@ -211,11 +162,11 @@ export async function startService(
     closing = true
     leaving.abort()
     await Promise.all([background.stop(), app.close()])
-    await Promise.all([feed.stop(), callers.stop(), ...drains.map(drain => drain.stop())])
+    await Promise.all([feed.stop(), callers.stop(), drains.stop()])
     await writer.drained()
     await opened.catch(() => undefined)
     spools.close()
-    await Promise.all([receiving.destroy(), asking.destroy(), reading.destroy(), store.db.destroy()])
+    await pools.destroy()
     await embedded?.stop()
   }
   try {

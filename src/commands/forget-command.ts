@@ -34,7 +34,8 @@ export const forgetCommand = command(usage, async (args, { env, say }) => {
   const forgotten = await withDatabase(config, db => forgetSecrets(db, sealer, wish))
   if (values.json) say(JSON.stringify(forgotten))
   else {
-    say(`erased in ${forgotten.callbacks} callbacks, of which ${forgotten.quarantined} could not be read`)
+    const callbacks = forgotten.callbacks === 1 ? '1 callback' : `${forgotten.callbacks} callbacks`
+    say(`erased in ${callbacks}, of which ${forgotten.quarantined} could not be read`)
     if (forgotten.unopened > 0) {
       say(
         `${forgotten.unopened} more can not be opened and may name it: add their key to SEAL_KEYS_PREVIOUS, and run this again`,

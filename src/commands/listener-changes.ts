@@ -128,7 +128,7 @@ export async function deregister(work: Work): Promise<number> {
 function removalOf({ atCarrier, here }: { atCarrier: boolean; here: boolean }): string {
   if (!atCarrier && !here) return 'there is none'
   const there = atCarrier ? 'deregistered' : 'ThingSpace had none'
-  return `${there}; ${here ? 'its credentials are accepted for 24 hours more' : 'it was not ours'}`
+  return `${there}; ${here ? 'its credentials are accepted for another 24 hours' : 'it was not ours'}`
 }
 
 export async function clearLoginLatch({ client, options, terminal }: Work): Promise<number> {

@@ -62,7 +62,7 @@ t.test('it forgets in one account only when told so, and takes digits only', asy
   t.match(await forget('--iccid', iccid, '--account', '0000999999-00001'), {
     stdout: 'erased in 0 callbacks, of which 0 could not be read\n',
   })
-  t.match(await forget('--iccid', iccid, '--account', account), { stdout: /erased in 1 callbacks/ })
+  t.match(await forget('--iccid', iccid, '--account', account), { stdout: /erased in 1 callback, / })
   t.match(await forget('--iccid', 'x'), { code: 2 })
   t.match(await forget(), { code: 2 })
 })

@@ -1,6 +1,7 @@
 import http from 'node:http'
 import pg from 'pg'
 import t, { type Test } from 'tap'
+import { until } from '../fixtures/carrier.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
 import { account, startTestService, type TestService } from '../fixtures/service.ts'
 
@@ -202,7 +203,10 @@ t.test('a change that was numbered but not yet committed is never overtaken', as
   await service.sql('create trigger stall after insert on changes for each row execute function stall()')
   const { cursor } = (await service.get('/v1/changes?after=now')).body
   const slow = service.callback(makeCallback({ requestId: 'slow', ...device(0) }))
-  await new Promise(resolve => setTimeout(resolve, 150))
+  await until(
+    () => service.sql("select from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'"),
+    stalling => stalling.length === 1,
+  )
   const others = Array.from({ length: 20 }, (_, n) =>
     replica.callback(makeCallback({ requestId: `quick-${n}`, ...device(n + 1) })),
   )

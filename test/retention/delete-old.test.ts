@@ -1,6 +1,7 @@
 import t from 'tap'
 import { openDatabase } from '../../src/database/pool.ts'
 import { deleteOld } from '../../src/retention/delete-old.ts'
+import { holdRows } from '../fixtures/hold-rows.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
 import { startTestService, type TestService, takeTestService } from '../fixtures/service.ts'
 
@@ -79,12 +80,9 @@ t.test('more than a batch goes in one run, and what somebody holds is left alone
   await age(service, 'callbacks', 'received_at', 500)
   const [{ count }] = await service.sql('select count(*)::int from callbacks')
   t.equal(count, 1_201)
-  const held = service.sql(
-    "begin; select * from callbacks where account_name <> 'a' for update; select pg_sleep(2); end",
-  )
-  await new Promise(resolve => setTimeout(resolve, 100))
+  const letGo = await holdRows(t, service.databaseUrl, 'callbacks', "account_name <> 'a'")
   t.equal(await run(service, { ...forever, callbacks: 400 * day }), 1_200)
-  await held
+  await letGo()
 })
 
 t.test('the service does it by itself', async t => {

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { access, requestFor, startCarrier, until } from '../fixtures/carrier.ts'
 import { createTestDatabase } from '../fixtures/database.ts'
-import { makeUnclaimedOlder } from '../fixtures/make-older.ts'
+import { lookForUnanswered, makeUnclaimedOlder } from '../fixtures/make-older.ts'
 import { startServerProcess } from '../fixtures/server-process.ts'
 import { account, send, startTestService } from '../fixtures/service.ts'
 
@@ -27,11 +27,10 @@ t.test('a process that dies before the answer leaves its intent, which is settle
     `update submissions set intended_at = now() - interval '6 minutes', sent_at = now() - interval '6 minutes'`,
   )
   const [{ name }] = await second.sql('select name from submissions')
-  // Looked for every 15 seconds, by who asks its queue every 5.
+  await lookForUnanswered(second)
   await until(
     () => second.get(`/v1/activations/${name}`),
     ({ status }) => status === 200,
-    40_000,
   )
   const again = () => second.call('POST', '/v1/activations', { body: requestFor(1), headers })
   t.match(await again(), { status: 202, body: { status: 'unknown', requestId: name } })

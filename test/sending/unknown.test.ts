@@ -1,7 +1,7 @@
 import t from 'tap'
 import { requestFor, startCarrier, startSendingService, until } from '../fixtures/carrier.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
-import { makeSentOlder, makeUnclaimedOlder } from '../fixtures/make-older.ts'
+import { lookForUnanswered, makeSentOlder, makeUnclaimedOlder } from '../fixtures/make-older.ts'
 import { account, takeTestService } from '../fixtures/service.ts'
 
 t.test('a lost answer is unknown, never sent again, and settled by its callbacks', async t => {
@@ -78,10 +78,10 @@ t.test('what was on its way when its process died becomes unknown', async t => {
     )
   await row(1, '6 minutes')
   await row(2, '1 minute')
+  await lookForUnanswered(service)
   const shown = await until(
     () => service.get('/v1/activations/submission-00000000-0000-7000-8000-000000000001'),
     ({ status }) => status === 200,
-    20_000,
   )
   t.match(shown, { status: 200, body: { status: 'unknown', counts: { targets: 1, pending: 1 } } })
   t.match(await service.sql('select state, settled_by from submissions order by id'), [

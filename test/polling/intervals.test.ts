@@ -72,15 +72,15 @@ t.test('of two replicas one asks, and both keep the pace', async t => {
 
   // All slots are used up for a while but one.
   await one.sql(`update carrier_slots set free_at = now() + interval '50 seconds' where slot > 1`)
-  await one.sql(`update carrier_slots set free_at = now() + interval '2 seconds' where slot = 1`)
   const started = Date.now()
+  await one.sql(`update carrier_slots set free_at = now() + interval '2 seconds' where slot = 1`)
   const answers = await Promise.all([
     one.call('POST', '/v1/activations', { body: requestFor(21) }),
     other.call('POST', '/v1/activations', { body: requestFor(22) }),
   ])
   const [taken, refused] = answers.toSorted((a, b) => a.status - b.status)
   t.match(taken, { status: 202 })
-  t.ok(Date.now() - started >= 1_500, 'a short wait is waited')
+  t.ok(Date.now() - started >= 1_900, 'a short wait is waited')
   t.match(refused, { status: 429, body: { errorMessage: /nothing was sent/ } })
   t.match(refused?.headers.get('retry-after'), /^(3[1-9]|4\d|50)$/, 'a long one is told, in whole seconds')
   const rows = await one.sql('select count(*)::int as count from submissions where account_name = $1', [account])

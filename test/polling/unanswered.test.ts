@@ -29,7 +29,11 @@ t.test(
       rows => rows.length > 0,
     )
     t.strictSame(settled, [{ polls: 1, outcome: 'settled', stopped_because: 'settled' }])
-    t.strictSame(await polls('never-answered'), [{ polls: 1, outcome: 'unreachable', stopped_because: null }])
+    const unanswered = await until(
+      () => polls('never-answered'),
+      rows => rows.length > 0,
+    )
+    t.strictSame(unanswered, [{ polls: 1, outcome: 'unreachable', stopped_because: null }])
 
     const askedFor = (tries: number) =>
       service.sql(`update polls set polls = ${tries - 1}, next_poll_at = now() where stopped_at is null`)

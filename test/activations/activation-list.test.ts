@@ -44,7 +44,8 @@ t.test('among 50,000 activations a page costs its rows and groups, whatever is a
   await service.sql(`
     insert into activations (account_name, request_id, submitted_at, expected_by, settled_at, operation, status,
       overdue)
-    select '${account}', 'request-' || n, timestamptz '2026-01-01' + n * interval '1 second', now() + interval '1 day',
+    select '${account}', 'request-' || n, timestamptz '2026-01-01T00:00:00Z' + n * interval '1 second',
+      now() + interval '1 day',
       case when n % 50 > 0 then now() end, case when n = 17500 then 'rare' else 'activate' end,
       case when n in (25000, 37500) then 'conflict' when n % 50 = 0 then 'pending' else 'succeeded' end, n = 25050
     from generate_series(1, 50000) n`)

@@ -35,10 +35,12 @@ t.test('a rotation: both keys open, a killed reseal is resumed, and then the old
   await opensEverything(t, service, quarantined.callbackId, 'sealed under two keys')
 
   const kept = await addSealed(service, oldKey, 6_000)
+  const letGo = await holdUpReseal(t, databaseUrl)
   const killed = startReseal(databaseUrl, rotated)
   await killed.said(/sealed anew: \d+ of 6004/)
   killed.kill()
   await killed.ended
+  await letGo()
   const half = await countByKey(service)
   t.ok(half.done > 1 && half.left > 0, `killed when ${half.done} were done and ${half.left} were left`)
   await opensEverything(t, service, quarantined.callbackId, 'after the kill')
@@ -158,6 +160,24 @@ async function addSealed(service: TestService, key: Buffer, count: number): Prom
     [JSON.stringify(rows)],
   )
   return new Map(rows.map(({ id, plain }) => [id, plain]))
+}
+
+/** A reseal seals one batch, and waits with the next one until it is let go: else it might be done before it is killed. */
+async function holdUpReseal(t: Test, databaseUrl: string): Promise<() => Promise<void>> {
+  const holder = new pg.Client({ connectionString: databaseUrl })
+  await holder.connect()
+  t.teardown(() => holder.end())
+  await holder.query(`
+    create function hold_up() returns trigger language plpgsql as $$
+    begin
+      if (select count(*) from callbacks where seal_key_id = '${keyIdOf(newKey)}') > 1 then
+        perform pg_advisory_xact_lock(1);
+      end if;
+      return null;
+    end $$;
+    create trigger hold_up before update on callbacks execute function hold_up();
+    select pg_advisory_lock(1)`)
+  return async () => void (await holder.query('select pg_advisory_unlock(1); drop function hold_up cascade'))
 }
 
 async function countByKey(service: TestService): Promise<{ done: number; left: number }> {

@@ -1,6 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { once } from 'node:events'
-import net from 'node:net'
 import pg from 'pg'
 import t from 'tap'
 import { account } from '../fixtures/account.ts'
@@ -21,10 +19,10 @@ t.test('whatever becomes of its connections, the same process goes on by itself'
   const role = await createRole(databaseUrl, sql)
   const link = await startLink(Object.assign(new URL(databaseUrl), { username: role, password: role }).href)
   parent.teardown(() => link.stop())
-  const port = await freePort()
   link.close()
-  const starting = startInEarnest(parent, link.url, { PORT: String(port) })
-  const started = `http://127.0.0.1:${port}`
+  const listening = Promise.withResolvers<string>()
+  const starting = startInEarnest(parent, link.url, {}, listening.resolve)
+  const started = await Promise.race([listening.promise, starting.then(({ url }) => url)])
 
   await parent.test('without a database at its start it is alive, and ready as soon as there is one', async t => {
     t.match(await until(`${started}/health/live`, 200), { status: 200 })
@@ -132,15 +130,6 @@ t.test('whatever becomes of its connections, the same process goes on by itself'
     'they met transactions',
   )
 })
-
-async function freePort(): Promise<number> {
-  const probe = net.createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as net.AddressInfo
-  probe.close()
-  await once(probe, 'close')
-  return port
-}
 
 /** Asks until it is answered with this status. */
 async function until(url: string, status: number) {

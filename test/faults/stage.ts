@@ -11,8 +11,13 @@ export const token = 'canary-of-the-reader'
 export type Teardown = Pick<Test, 'teardown'>
 
 /** The service as it runs in earnest, in a process of its own: with a listener and a token. */
-export function startInEarnest(t: Teardown, databaseUrl: string, more: Record<string, string> = {}) {
-  return startServerProcess(t, {
+export function startInEarnest(
+  t: Teardown,
+  databaseUrl: string,
+  more: Record<string, string> = {},
+  onListening?: (url: string) => void,
+) {
+  const env = {
     DATABASE_URL: databaseUrl,
     SEAL_KEY: Buffer.alloc(32, 7).toString('base64'),
     THINGSPACE_ACCOUNT: account,
@@ -21,7 +26,8 @@ export function startInEarnest(t: Teardown, databaseUrl: string, more: Record<st
     API_TOKENS: `load:read,activate,metrics:*:${createHash('sha256').update(token).digest('hex')}`,
     SPOOL: 'off',
     ...more,
-  })
+  }
+  return startServerProcess(t, env, undefined, onListening)
 }
 
 /** Still the process that was started, and nothing secret in what it printed. */

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import type { FoundActivation } from '../../src/activations/find-activation.ts'
 import { createActivationViews } from '../../src/activations/show-activations.ts'
@@ -49,6 +50,8 @@ t.test('a report that came earlier than those that are known makes a new version
   await service.record(requestId, [device(1)])
   const say = (state: string) => service.callback(makeCallback({ requestId, ...device(1), state }))
   const quarantined = (await say('PENDING')).body.callbackId
+  // Times are kept to the millisecond; within one of them neither came earlier.
+  await sleep(2)
   await say('ACTIVE')
   const before = await service.get(`/v1/activations/${requestId}`)
   // As if the first one had not been understood until now.

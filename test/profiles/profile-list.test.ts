@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import type { Accounts } from '../../src/operating/access.ts'
 import { createCursors } from '../../src/operating/cursor.ts'
@@ -19,6 +20,8 @@ t.test('profiles are listed by every filter, and paged both ways', async t => {
       profileRole: n % 2 === 0 ? 'LEAD' : 'LOCAL',
       servicePlan: n === 3 ? 'RARE PLAN' : 'EXAMPLE_PLAN',
     }
+    // Times are kept to the millisecond; within one of them none has changed after another.
+    await sleep(2)
     await service.callback(n === 2 ? makeFault(made) : makeCallback({ ...made, ...differs }), {
       account: n === 1 ? other : account,
     })

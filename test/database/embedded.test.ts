@@ -280,7 +280,7 @@ async function guardsOf(pid = 0): Promise<number[]> {
 }
 
 async function until(condition: () => Promise<unknown>, what: string): Promise<void> {
-  const deadline = Date.now() + 20_000
+  const deadline = Date.now() + 60_000
   while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`waited in vain until ${what}`)
     await sleep(20)

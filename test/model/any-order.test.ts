@@ -12,7 +12,7 @@ const runs = Number(process.env.MODEL_RUNS ?? 2)
 const seed = Number(process.env.FC_SEED ?? Date.now() % 2 ** 31)
 const path = process.env.FC_PATH
 
-const seconds = Number(process.env.MODEL_SECONDS ?? 25)
+const seconds = Number(process.env.MODEL_SECONDS ?? 60)
 t.setTimeout((seconds + 60) * 1_000)
 
 t.test('whatever is sent, recorded, repeated and asked, in any order and at once, the contract holds', async t => {

@@ -36,7 +36,7 @@ t.test('what the search says is so', { skip }, async t => {
     await page.getByText('The service does not answer. It is asked again every few seconds.').waitFor()
     t.equal(await page.getByText('No device, activation or callback').count(), 0)
     await page.context().setOffline(false)
-    await page.getByRole('heading', { name: `Device ${iccid}` }).waitFor({ timeout: 20_000 })
+    await page.getByRole('heading', { name: `Device ${iccid}` }).waitFor()
   })
 
   await t.test('the same search can be made again by hand', async t => {

@@ -141,13 +141,13 @@ t.test('in try-out mode', { skip: browserPath === null && reason }, async t => {
     const replica = page.getByRole('region', { name: 'This replica' })
     await replica.getByText('The service does not answer').waitFor()
     await page.context().setOffline(false)
-    await page.getByRole('progressbar', { name: 'Progress of bulk-1' }).waitFor({ timeout: 20_000 })
+    await page.getByRole('progressbar', { name: 'Progress of bulk-1' }).waitFor()
     await replica.getByText('0 callbacks wait to be committed').waitFor()
     t.equal(await replica.getByText('What you see may be old').count(), 0)
     await page.context().setOffline(true)
     // Its stream is still open: that something changed is a sign to look again.
     await service.record('while-offline', [device(7)])
-    await replica.getByText('What you see may be old').waitFor({ timeout: 20_000 })
+    await replica.getByText('What you see may be old').waitFor()
   })
 })
 
@@ -236,6 +236,6 @@ async function revoke(t: Parameters<typeof visit>[0], service: TestService, brow
   await signIn(page, secret)
   await page.getByRole('heading', { name: 'Overview' }).waitFor()
   await service.sql(`update api_tokens set revoked_at = now() where name = 'taken-back'`)
-  await page.getByText('Your token is not known, or was revoked.').waitFor({ timeout: 15_000 })
+  await page.getByText('Your token is not known, or was revoked.').waitFor()
   t.equal(await page.evaluate('sessionStorage.length'), 0)
 }

@@ -45,7 +45,7 @@ t.test('a page goes on where the service has another database now', { skip }, as
   await first.close()
   await page.getByRole('status').getByText('Connection lost').waitFor()
   const second = await startTestService(t, { PORT: new URL(first.url).port })
-  await page.getByRole('status').getByText('Live').waitFor({ timeout: 20_000 })
+  await page.getByRole('status').getByText('Live').waitFor()
   await page.getByText('Nothing is open').waitFor()
   await second.record('after', [device(2)])
   await page.getByRole('progressbar', { name: 'Progress of after' }).waitFor()

@@ -56,7 +56,7 @@ function follow(t: Test, service: TestService, count: number, headers: Record<st
 
 t.test('the feed tells every change in order, from the beginning, from now, and after a cursor', async t => {
   const service = await startTestService(t)
-  t.match(await service.get('/v1/changes'), { status: 200, body: { items: [] } })
+  t.match(await service.get('/v1/changes'), { status: 200, body: { items: { length: 0 } } })
   await service.record('request-1', [device(1)])
   const now = (await service.get('/v1/changes?after=now')).body.cursor
   await service.callback(makeCallback({ requestId: 'request-1', ...device(1) }))
@@ -117,7 +117,7 @@ t.test('a reader that waits is answered when there is a change, and with an empt
   await service.callback(makeCallback({ ...device(1) }))
   t.match(await waiting, { status: 200, body: { items: [{ kind: 'profile' }] } })
   const none = await service.get(`/v1/changes?after=now&wait=1`)
-  t.match(none, { status: 200, body: { items: [] } })
+  t.match(none, { status: 200, body: { items: { length: 0 } } })
   t.ok(none.body.cursor)
 })
 
@@ -190,7 +190,7 @@ t.test('many readers wait without a database connection each, and all are let go
   const late = service.get('/v1/changes?after=now&wait=60')
   await new Promise(resolve => setTimeout(resolve, 100))
   await service.close()
-  t.match(await late, { status: 200, body: { items: [] } })
+  t.match(await late, { status: 200, body: { items: { length: 0 } } })
   t.equal((await stream.done).length, 1)
 })
 

@@ -24,7 +24,7 @@ t.test('a reader may wait for longer than a silent connection lasts, and a strea
   const service = await startTestService(t, hasty)
   const [quiet, busy] = [listen(t, service), listen(t, service, `?iccid=${device(1).iccid}`)]
   const waiting = service.get('/v1/changes?after=now&wait=8')
-  t.match(await waiting, { status: 200, body: { items: [] } })
+  t.match(await waiting, { status: 200, body: { items: { length: 0 } } })
   // What others change is no word to the one who asks for something else.
   for (let n = 2; n < 9; n += 1) {
     await service.callback(makeCallback({ requestId: `of-others-${n}`, ...device(n) }))

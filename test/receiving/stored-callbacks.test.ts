@@ -140,7 +140,7 @@ t.test('what was quarantined is read back byte for byte, and reprocessed after a
   const { body: stored } = await service.callback(text)
   t.match(stored, { verdict: 'quarantined' })
   t.match(await service.get(`/v1/callbacks/${stored.callbackId}`), {
-    body: { verdict: 'quarantined', body: null, deviceIds: [], reason: /23514/ },
+    body: { verdict: 'quarantined', body: null, deviceIds: { length: 0 }, reason: /23514/ },
   })
   const bytes = await service.get(`/v1/callbacks/${stored.callbackId}/bytes`)
   t.strictSame([bytes.status, bytes.body, bytes.headers.get('cache-control')], [200, text, 'no-store'])
@@ -149,10 +149,8 @@ t.test('what was quarantined is read back byte for byte, and reprocessed after a
   ])
 
   const reprocess = (body: object) => service.call('POST', '/v1/callbacks/reprocess', { body })
-  t.match(await reprocess({ verdict: 'quarantined', dryRun: true }), {
-    status: 200,
-    body: { matched: 1, reprocessed: 0, verdicts: {}, dryRun: true },
-  })
+  const counted = await reprocess({ verdict: 'quarantined', dryRun: true })
+  t.strictSame([counted.status, counted.body], [200, { matched: 1, reprocessed: 0, verdicts: {}, dryRun: true }])
   await service.sql('alter table profiles drop constraint refuse_all')
   const outcome = await service.call('POST', `/v1/callbacks/${stored.callbackId}/reprocess`)
   t.strictSame(outcome.body, { matched: 1, reprocessed: 1, verdicts: { applied: 1 }, dryRun: false })
@@ -161,9 +159,9 @@ t.test('what was quarantined is read back byte for byte, and reprocessed after a
   t.match(await service.get(`/v1/callbacks/${stored.callbackId}`), {
     body: { verdict: 'applied', reason: null, body: { requestId } },
   })
-  t.match(
-    await reprocess({}),
-    { body: { matched: 1, reprocessed: 0, verdicts: {} } },
+  t.strictSame(
+    (await reprocess({})).body,
+    { matched: 1, reprocessed: 0, verdicts: {}, dryRun: false },
     'what was applied has had its effect',
   )
   t.match(await service.callback(text), { body: { verdict: 'repeated', callbackId: stored.callbackId } })

@@ -81,7 +81,7 @@ t.test('the summary counts the accounts of the token alone', async t => {
   const bearer = (name: string) => ({ authorization: `Bearer secret-${name}` })
   await service.callback(makeCallback({ ...device(1), username: 'name', password: 'right' }))
   const ask = async (name: string) => (await service.get('/v1/summary', bearer(name))).body
-  const nothing = { profiles: [], oldestUnmatchedAt: null, oldestPendingAt: null }
+  const nothing = { profiles: { length: 0 }, oldestUnmatchedAt: null, oldestPendingAt: null }
   t.match(await ask('mine'), {
     profiles: [{ state: 'ACTIVE', profileRole: 'LEAD', profileStatus: 'ENABLE', count: 1 }],
   })

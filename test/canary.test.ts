@@ -15,6 +15,7 @@ import { databaseKeySeal } from '../src/secrets/database-keys.ts'
 import { createSealer } from '../src/secrets/sealer.ts'
 import { acceptedMessages, type CanaryMessage, canaryDevice, refusedMessages } from './fixtures/canary-messages.ts'
 import { device, makeCallback } from './fixtures/make-callback.ts'
+import { parentProcesses } from './fixtures/parent-processes.ts'
 import {
   formsOf,
   formsOfBytes,
@@ -463,12 +464,7 @@ function outside(hits: Hit[]): Hit[] {
 
 /** The service and what it started: command lines of all, the environment of all but the service itself. */
 async function processesOf({ child }: ServerProcess): Promise<{ name: string; shown: Buffer }[]> {
-  const parents = new Map<number, number>()
-  for (const entry of await fs.readdir('/proc')) {
-    const stat = /^\d+$/.test(entry) ? await fs.readFile(`/proc/${entry}/stat`, 'utf8').catch(() => '') : ''
-    const parent = /\) \S (\d+)/.exec(stat)?.[1]
-    if (parent !== undefined) parents.set(Number(entry), Number(parent))
-  }
+  const parents = await parentProcesses()
   const descends = (pid: number | undefined): boolean =>
     pid !== undefined && (pid === child.pid || descends(parents.get(pid)))
   const found: { name: string; shown: Buffer }[] = []

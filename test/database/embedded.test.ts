@@ -11,6 +11,7 @@ import { findBinaries } from '../../src/database/embedded-binaries.ts'
 import { findCluster, removeDataDirectory } from '../../src/database/embedded-cluster.ts'
 import { findPostmaster } from '../../src/database/embedded-predecessor.ts'
 import { canEnter, findServerUser } from '../../src/database/embedded-process.ts'
+import { childProcesses, parentProcesses } from '../fixtures/parent-processes.ts'
 
 const weAreRoot = process.getuid?.() === 0
 const holder = join(import.meta.dirname, '..', 'fixtures', 'hold-embedded-postgres.ts')
@@ -262,21 +263,9 @@ async function clusterFolder(dataDir: string): Promise<string> {
 
 /** The shells that watch over a server: its parent, and that one's other child. */
 async function guardsOf(pid = 0): Promise<number[]> {
-  const processes = await new Promise<string>(resolve => {
-    const ps = spawn('ps', ['-A', '-o', 'pid=,ppid='], { stdio: ['ignore', 'pipe', 'inherit'] })
-    let text = ''
-    ps.stdout.on('data', chunk => {
-      text += chunk
-    })
-    ps.once('close', () => resolve(text))
-  })
-  const rows = processes
-    .trim()
-    .split('\n')
-    .map(line => line.trim().split(/\s+/).map(Number))
-  const guard = rows.find(([child]) => child === pid)?.[1] ?? 0
-  const watchers = rows.filter(([child, parent]) => parent === guard && child !== pid)
-  return [...watchers.map(([child]) => child ?? 0), guard]
+  const guard = (await parentProcesses()).get(pid)
+  if (guard === undefined) throw new Error('nothing watches over it')
+  return [...(await childProcesses(guard)).filter(child => child !== pid), guard]
 }
 
 async function until(condition: () => Promise<unknown>, what: string): Promise<void> {

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -8,6 +7,7 @@ import { createSealer } from '../../src/secrets/sealer.ts'
 import { until } from '../fixtures/carrier.ts'
 import { createTestDatabase } from '../fixtures/database.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
+import { childProcesses } from '../fixtures/parent-processes.ts'
 import { failToStart, startServerProcess } from '../fixtures/server-process.ts'
 import { account, send, startTestService, type TestService } from '../fixtures/service.ts'
 
@@ -29,11 +29,6 @@ async function metric(url: string, name: string): Promise<number> {
   const lines = String(body).split('\n')
   return lines.filter(line => line.startsWith(name)).reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)
 }
-
-const childrenOf = (pid = 0) =>
-  execFileSync('pgrep', ['-P', String(pid)], { encoding: 'utf8' })
-    .trim()
-    .split('\n')
 
 t.test(
   'workers share a port and take each callback once, one that is killed is replaced, all leave together',
@@ -57,20 +52,20 @@ t.test(
     t.equal(verdicts.repeated?.length, 40, 'each once, whichever worker has it')
     t.equal(await metric(url, 'thingspace_callbacks_received_total'), 60, 'whoever is asked tells of all')
 
-    const before = childrenOf(child.pid)
+    const before = await childProcesses(child.pid)
     t.equal(before.length, 2)
-    process.kill(Number(before[0]), 'SIGKILL')
+    process.kill(before[0] ?? 0, 'SIGKILL')
     await said('"msg":"a worker ended"')
     const running = await until(
       () => metric(url, 'thingspace_workers '),
       n => n === 2,
     )
     t.equal(running, 2, 'another one has taken its place')
-    t.notOk(childrenOf(child.pid).includes(String(before[0])))
+    t.notOk((await childProcesses(child.pid)).includes(before[0] ?? 0))
     t.match(await post(url, 1), { status: 200, body: { verdict: 'repeated' } })
 
     t.equal(await end('SIGTERM'), 0)
-    for (const pid of before) t.throws(() => process.kill(Number(pid), 0), { code: 'ESRCH' })
+    for (const pid of before) t.throws(() => process.kill(pid, 0), { code: 'ESRCH' })
     await t.rejects(fetch(`${url}/health/live`))
   },
 )

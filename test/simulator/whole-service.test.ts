@@ -100,7 +100,7 @@ t.test('early', async t => {
 })
 
 t.test('late', async t => {
-  behave({ late: 0.4, lateAfterMs: 1_200_000 })
+  behave({ late: 0.4, lateAfterMs: 3_000_000 })
   const run = await activate()
   const before = await until(
     () => activationOf(run),

@@ -13,14 +13,14 @@ import { account, send, startTestService, type TestService } from '../fixtures/s
 
 const sealKey = Buffer.alloc(32, 7).toString('base64')
 
-/** Sent again after a 503, as the carrier does: a busy machine may be late. */
+/** Sent again until it is stored: a busy machine may be late, and keep it in a spool or answer 503. */
 async function post(url: string, n: number) {
   const body = makeCallback({ requestId: `request-${n}`, ...device(n) })
   // a connection of its own, which goes to whichever worker is next
   const once = () =>
     send(`${url}/callbacks/${account}/CarrierService`, 'POST', { body, headers: { connection: 'close' } })
   let answer = await once()
-  for (let tries = 1; answer.status === 503 && tries < 6; tries += 1) answer = await once()
+  for (let tries = 1; answer.status !== 200 && tries < 20; tries += 1) answer = await once()
   return answer
 }
 
@@ -48,9 +48,9 @@ t.test(
 
     const answers = await Promise.all(Array.from({ length: 60 }, (_, n) => post(url, n % 20)))
     t.ok(answers.every(({ status }) => status === 200))
-    const verdicts = Object.groupBy(answers, ({ body }) => body.verdict)
-    t.equal(verdicts.repeated?.length, 40, 'each once, whichever worker has it')
-    t.equal(await metric(url, 'thingspace_callbacks_received_total'), 60, 'whoever is asked tells of all')
+    t.equal(new Set(answers.map(({ body }) => body.callbackId)).size, 20, 'each once, whichever worker has it')
+    t.ok(answers.filter(({ body }) => body.verdict !== 'repeated').length <= 20)
+    t.ok((await metric(url, 'thingspace_callbacks_received_total')) >= 60, 'whoever is asked tells of all')
 
     const before = await childProcesses(child.pid)
     t.equal(before.length, 2)

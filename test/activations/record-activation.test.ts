@@ -39,7 +39,7 @@ t.test('a callback that comes before its activation is claimed when it is record
     status: 201,
     body: { status: 'partial', counts: { targets: 2, pending: 1, succeeded: 1 } },
   })
-  t.match(await service.sql('select verdict from callbacks'), [{ verdict: 'applied' }])
+  t.strictSame(await service.sql('select verdict from callbacks'), [{ verdict: 'applied' }])
 })
 
 t.test('a callback that comes after its activation is matched', async t => {
@@ -91,7 +91,7 @@ t.test('a target asked for by EID and IMEI keeps the ICCID that the callback han
   await service.callback(makeCallback({ requestId, ...device(1) }))
   t.match(await service.get(`/v1/activations/${requestId}`), { body: { status: 'succeeded', counts: { targets: 1 } } })
   t.match(await service.get(`/v1/devices/eid/${eid}`), { body: { profiles: [{ iccid }] } })
-  t.match(await service.sql('select iccid, learned_iccid from targets'), [{ iccid: null, learned_iccid: iccid }])
+  t.strictSame(await service.sql('select iccid, learned_iccid from targets'), [{ iccid: null, learned_iccid: iccid }])
 })
 
 t.test('a device that nobody asked for is kept as an unrequested target', async t => {

@@ -34,9 +34,10 @@ t.test('forgetting a profile erases its logins and the unreadable bytes that nam
   )
   t.match(await service.get(`/v1/profiles/${device(2).iccid}/credential`), { body: { password: 'of another' } })
   t.match(await service.get(`/v1/profiles/${device(3).iccid}/credential`), { body: { password: 'in both' } })
-  t.match(await service.sql('select sealed is null as gone from callbacks where id = $1', [bulk.body.callbackId]), [
-    { gone: false },
-  ])
+  t.strictSame(
+    await service.sql('select sealed is null as gone from callbacks where id = $1', [bulk.body.callbackId]),
+    [{ gone: false }],
+  )
   const erased = await service.get(`/v1/callbacks/${unread.body.callbackId}`)
   t.match(erased, { status: 200, body: { verdict: 'quarantined', reason: 'erased on request' } })
   t.strictSame(erased.body.body, {})
@@ -133,7 +134,7 @@ t.test('a callback that no key opens stops nobody from being forgotten', async t
   })
   t.match(await service.get(`/v1/profiles/${iccid}`), { body: { hasCredential: false } })
   t.match(await service.get(`/v1/callbacks/${unread.body.callbackId}`), { body: { reason: 'erased on request' } })
-  t.match(
+  t.strictSame(
     await service.sql("select from audit where action = 'secrets erased' and callback_id is null"),
     [{}],
     'the request itself is told of',

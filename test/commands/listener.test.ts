@@ -69,7 +69,7 @@ t.test('registered, its callbacks are taken; listed without passwords; deregiste
   const credentials = atCarrier[0] ?? { username: '', password: '' }
   const late = makeCallback({ username: credentials.username ?? '', password: credentials.password ?? '' })
   t.match(await listener('deregister', ...one), { code: 0, stdout: /deregistered; .* accepted for another 24 hours/ })
-  t.match(
+  t.strictSame(
     (await listed()).map(({ serviceName }) => serviceName),
     ['DeviceProfileService'],
   )

@@ -106,7 +106,7 @@ t.test('whatever becomes of PostgreSQL, the same process goes on by itself', asy
       await untilTaken({ urls }, ledger)
       await running.stop()
       t.match(answer?.body, { verdict: /^(quarantined|repeated)$/ }, 'the first answer may have come too late')
-      t.match(await postgres.sql("select reason from callbacks where verdict = 'quarantined'"), [
+      t.strictSame(await postgres.sql("select reason from callbacks where verdict = 'quarantined'"), [
         { reason: 'ended the connection to the database each time it was written' },
       ])
       // Twice among others, three times alone. One before anything else was committed proves nothing, and comes on top.

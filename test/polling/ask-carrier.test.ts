@@ -45,7 +45,7 @@ t.test('what is overdue shows in the feed, the metrics and its targets, and is h
     body: { items: [{ source: 'poll', overdue: false, callbacks: 0 }, {}] },
   })
   t.match(await service.get(`/v1/profiles/${device(1).iccid}`), { body: { lastResult: { source: 'poll' } } })
-  t.match(await stops(service), [{ because: 'settled' }])
+  t.strictSame(await stops(service), [{ because: 'settled' }])
 })
 
 t.test('a poll that contradicts a callback is a conflict, and both are kept', async t => {
@@ -60,11 +60,14 @@ t.test('a poll that contradicts a callback is a conflict, and both are kept', as
     answer => answer.body.status === 'conflict',
   )
   t.match(conflict, { body: { status: 'conflict', counts: { conflict: 1, failed: 1 } } })
-  t.match(await service.sql('select source, result from results where iccid = $1 order by source', [device(1).iccid]), [
-    { source: 'callback', result: 'succeeded' },
-    { source: 'poll', result: 'failed' },
-  ])
-  t.match(await stops(service), [{ because: 'answered' }])
+  t.strictSame(
+    await service.sql('select source, result from results where iccid = $1 order by source', [device(1).iccid]),
+    [
+      { source: 'callback', result: 'succeeded' },
+      { source: 'poll', result: 'failed' },
+    ],
+  )
+  t.strictSame(await stops(service), [{ because: 'answered' }])
 })
 
 t.test('a poll settles a quarrel among callbacks', async t => {
@@ -91,7 +94,7 @@ t.test('a callback that contradicts what was settled has the carrier asked again
   )
   await service.callback(makeCallback({ ...device(1), requestId }))
   await service.sql('update polls set next_poll_at = now()')
-  t.match(await stops(service), [{ because: 'settled' }])
+  t.strictSame(await stops(service), [{ because: 'settled' }])
 
   carrier.settings({ refuse: 0 })
   await service.callback(makeFault({ ...device(1), requestId }))

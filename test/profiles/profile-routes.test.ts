@@ -120,10 +120,10 @@ t.test('the same callback is counted once, however often it comes and at the sam
   t.equal(new Set(answers.map(({ body }) => body.callbackId)).size, 1)
   t.equal(answers.filter(({ body }) => body.verdict === 'applied').length, 1)
   t.equal(answers.filter(({ body }) => body.verdict === 'repeated').length, 39)
-  t.match(await service.sql('select times_seen, highest_callback_count from callbacks'), [
+  t.strictSame(await service.sql('select times_seen, highest_callback_count from callbacks'), [
     { times_seen: 40, highest_callback_count: 40 },
   ])
-  t.match(await service.sql('select callbacks from targets'), [{ callbacks: 1 }])
+  t.strictSame(await service.sql('select callbacks from targets'), [{ callbacks: 1 }])
   t.match(await service.get(`/v1/profiles/${device(1).iccid}`), { body: { version: 1 } })
 })
 
@@ -187,12 +187,12 @@ t.test('accounts never see or touch each other', async t => {
   const other = '0000999999-00001'
   await service.callback(makeCallback({ requestId, ...device(1), state: 'ACTIVE' }))
   await service.callback(makeCallback({ requestId, ...device(1), state: 'DEACTIVE' }), { account: other })
-  t.match(await service.sql('select account_name, state from profiles order by 1'), [
+  t.strictSame(await service.sql('select account_name, state from profiles order by 1'), [
     { account_name: account, state: 'ACTIVE' },
     { account_name: other, state: 'DEACTIVE' },
   ])
   await service.record(requestId, [device(1)])
-  t.match(await service.sql('select account_name, status from activations where recorded_at is not null'), [
+  t.strictSame(await service.sql('select account_name, status from activations where recorded_at is not null'), [
     { account_name: account, status: 'succeeded' },
   ])
 })

@@ -17,7 +17,7 @@ t.test('a callback is answered with its id and verdict once it is committed', as
   t.equal(answer.status, 200)
   t.match(answer.body, { callbackId: /^[0-9a-f-]{36}$/, verdict: 'unmatched' })
   t.strictSame(Object.keys(answer.body), ['callbackId', 'verdict'])
-  t.match(await service.sql('select id, verdict from callbacks'), [
+  t.strictSame(await service.sql('select id, verdict from callbacks'), [
     { id: answer.body.callbackId, verdict: 'unmatched' },
   ])
 })

@@ -178,7 +178,7 @@ t.test(
     await service.sql('delete from results where source_id = $1', [other.callbackId])
     const all = await service.call('POST', '/v1/callbacks/reprocess', { body: { requestId } })
     t.strictSame(all.body, { matched: 2, reprocessed: 2, verdicts: { unmatched: 2 }, dryRun: false })
-    t.match(await service.sql("select evidence->>'successes' as successes from profiles"), [
+    t.strictSame(await service.sql("select evidence->>'successes' as successes from profiles"), [
       { successes: '1' },
       { successes: '1' },
     ])
@@ -186,7 +186,7 @@ t.test(
     t.match(await service.get(`/v1/activations/${requestId}`), {
       body: { status: 'succeeded', counts: { targets: 2, succeeded: 2 } },
     })
-    t.match(await service.sql("select evidence->>'successes' as successes, callbacks from targets"), [
+    t.strictSame(await service.sql("select evidence->>'successes' as successes, callbacks from targets"), [
       { successes: '1', callbacks: 1 },
       { successes: '1', callbacks: 1 },
     ])
@@ -272,7 +272,7 @@ t.test('the credential of a profile is told to those who may know it, and every 
     callbackId: callback.callbackId,
   })
   t.equal(answer.headers.get('cache-control'), 'no-store')
-  t.match(await service.sql('select who, action, account_name, iccid, callback_id from audit'), [
+  t.strictSame(await service.sql('select who, action, account_name, iccid, callback_id from audit'), [
     {
       who: 'try-out',
       action: 'credential shown',

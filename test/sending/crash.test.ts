@@ -21,7 +21,7 @@ t.test('a process that dies before the answer leaves its intent, which is settle
 
   carrier.settings({ answerAfterMs: 0 })
   const second = await startTestService(t, { ...env, ...access, THINGSPACE_BASE_URL: carrier.url })
-  t.match(await second.sql('select state, request_id from submissions'), [{ state: 'sent', request_id: null }])
+  t.strictSame(await second.sql('select state, request_id from submissions'), [{ state: 'sent', request_id: null }])
   // Five minutes later.
   await second.sql(
     `update submissions set intended_at = now() - interval '6 minutes', sent_at = now() - interval '6 minutes'`,

@@ -48,7 +48,7 @@ t.test('a sender that is still waiting when its request is given up does not sen
   await giveUp(t, service)
   t.match(await sending, { status: 503, body: { errorMessage: /nothing was sent/ } })
   t.equal(asked(carrier, activatePath), 0)
-  t.match(await service.sql('select state, account_name from submissions'), [
+  t.strictSame(await service.sql('select state, account_name from submissions'), [
     { state: 'refused', account_name: account },
   ])
 })

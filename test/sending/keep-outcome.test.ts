@@ -80,7 +80,7 @@ t.test('an activation that can not be read back once it was sent is answered as 
     body: { requestId: call?.requestId, status: 'pending', expectedBy: /Z$/, counts: { targets: 1, pending: 1 } },
   })
   t.equal(answer.headers.get('location'), `/v1/activations/${call?.requestId}`)
-  t.match(await service.sql('select state from submissions'), [{ state: 'accepted' }])
+  t.strictSame(await service.sql('select state from submissions'), [{ state: 'accepted' }])
 })
 
 t.test('a service that leaves finishes what it is sending, also when the caller has hung up', async t => {
@@ -101,7 +101,7 @@ t.test('a service that leaves finishes what it is sending, also when the caller 
   caller.abort()
   await t.rejects(sending)
   await service.close()
-  t.match(await sql('select state from submissions'), [{ state: 'accepted' }])
+  t.strictSame(await sql('select state from submissions'), [{ state: 'accepted' }])
 })
 
 t.test('a service that leaves while the database is away does not stay for it, and says that it was sent', async t => {
@@ -115,7 +115,7 @@ t.test('a service that leaves while the database is away does not stay for it, a
   const closed = service.close()
   t.match(await sending, { status: 202, body: { requestId: /^submission-/, status: 'unknown' } })
   await closed
-  t.match(await sql('select state from submissions'), [{ state: 'sent' }])
+  t.strictSame(await sql('select state from submissions'), [{ state: 'sent' }])
 })
 
 t.test('what can not be marked as sent does not leave, and the same key sends it later', async t => {

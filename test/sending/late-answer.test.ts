@@ -26,7 +26,7 @@ t.test('what ThingSpace took is recorded, though a person had said meanwhile tha
   )
   release()
   t.match(await sending, { status: 202, body: { requestId: 'taken-1', status: 'pending' } })
-  t.match(await service.sql('select state, request_id, error_status from submissions'), [
+  t.strictSame(await service.sql('select state, request_id, error_status from submissions'), [
     { state: 'accepted', request_id: 'taken-1', error_status: null },
   ])
 })
@@ -37,7 +37,9 @@ t.test('a refusal that comes after its submission was settled changes nothing', 
   await service.sql(`update submissions set state = 'accepted', request_id = 'told-1', settled_by = 'manual'`)
   release()
   t.match(await sending, { status: 202, body: { requestId: 'told-1', accountName: account } })
-  t.match(await service.sql('select state, request_id from submissions'), [{ state: 'accepted', request_id: 'told-1' }])
+  t.strictSame(await service.sql('select state, request_id from submissions'), [
+    { state: 'accepted', request_id: 'told-1' },
+  ])
 })
 
 t.test('a refusal of a request is no word about a later one with its key', async t => {
@@ -45,7 +47,7 @@ t.test('a refusal of a request is no word about a later one with its key', async
   await service.sql("update submissions set intended_at = now() + interval '1 second', state = 'sent'")
   release()
   t.match(await sending, { status: 400, body: { errorMessage: 'no' } })
-  t.match(await service.sql('select state from submissions'), [{ state: 'sent' }])
+  t.strictSame(await service.sql('select state from submissions'), [{ state: 'sent' }])
 })
 
 t.test('a slot of the pace is taken when the login is done, and the request can leave', async t => {

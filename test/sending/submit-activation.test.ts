@@ -27,7 +27,7 @@ t.test('an activation is sent, recorded, called back, and succeeds', async t => 
   t.match(await service.get(`/v1/profiles/${device(2).iccid}`), {
     body: { state: 'ACTIVE', lastResult: { requestId } },
   })
-  t.match(await service.sql('select state, request_id, settled_by from submissions'), [
+  t.strictSame(await service.sql('select state, request_id, settled_by from submissions'), [
     { state: 'accepted', request_id: requestId, settled_by: 'answer' },
   ])
   const { body: page } = await service.get('/metrics')

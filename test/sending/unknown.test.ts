@@ -84,7 +84,7 @@ t.test('what was on its way when its process died becomes unknown', async t => {
     ({ status }) => status === 200,
   )
   t.match(shown, { status: 200, body: { status: 'unknown', counts: { targets: 1, pending: 1 } } })
-  t.match(await service.sql('select state, settled_by from submissions order by id'), [
+  t.strictSame(await service.sql('select state, settled_by from submissions order by id'), [
     { state: 'unknown', settled_by: 'clock' },
     { state: 'sent', settled_by: null },
   ])

@@ -9,7 +9,8 @@ const other = '0000999999-00001'
 const cursors = createCursors(() => Buffer.alloc(32, 1))
 
 t.test('among 100,000 callbacks a page costs its rows and groups, whatever is asked', async t => {
-  const service = await startTestService(t)
+  // Some day they are old.
+  const service = await startTestService(t, { KEEP_CALLBACKS: 'forever' })
   await service.sql(`insert into activations (account_name, request_id, submitted_at) values
     ('${account}', 'many', now()), ('${account}', 'few', now())`)
   await service.sql(`

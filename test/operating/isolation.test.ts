@@ -190,8 +190,11 @@ t.test('what is foreign is answered as what is unknown, by every route, method a
       t.strictSame(tracesOf(answer, name), [], `${name} shows nothing of theirs`)
       const other = strange[at]
       if (other === undefined) continue
-      const same = await service.call(method, other.url, { ...options, ...other, headers: mine })
-      t.equal(plain(answer, their), plain(same, unknown), name)
+      // Where nobody is named there is nothing to compare, and what is told of the last minutes is soon another.
+      if (JSON.stringify(other) !== JSON.stringify(foreign[at])) {
+        const same = await service.call(method, other.url, { ...options, ...other, headers: mine })
+        t.equal(plain(answer, their), plain(same, unknown), name)
+      }
       if (method !== 'GET') continue
       t.match(await service.call('HEAD', url), { status: 401 }, `HEAD ${url} without a token`)
       t.equal((await service.call('HEAD', url, { headers: mine })).status, answer.status, `HEAD ${url}`)

@@ -118,24 +118,28 @@ function readCounter(folded: JsonObject): number | null {
 
 /**
  * Anything with a requestId that is no profile result: a changed identifier, NIDD, services yet unknown. Told by the
- * keys that hold an answer (`...Response`), since no message names its operation [EX].
+ * keys that hold an answer (`...Response`), since no message names its operation [EX]. One that is null holds none; and
+ * what speaks of a profile is its result, whatever answer stands beside it.
  */
 function otherKind(message: JsonObject, folded: Callback): string | null {
-  const foreign = Object.keys(message).find(key => isAnswerKey(key) && !ours.has(key.toLowerCase()))
-  if (foreign !== undefined) return 'is an answer of another kind'
-  if (folded.faultResponse !== undefined) return null
   const responses = folded.deviceResponse ?? []
   if (responses.some(response => response.deviceProfileResponse !== undefined)) return null
-  const raw = Object.entries(message).find(([key]) => key.toLowerCase() === 'deviceresponse')?.[1]
-  const inner = (Array.isArray(raw) ? raw : [raw]).filter(isObject).flatMap(Object.keys)
-  if (inner.some(isAnswerKey)) return 'is a device response of another kind'
+  const answers = answersIn(message)
+  if (answers.some(([name]) => !ours.has(name))) return 'is an answer of another kind'
+  if (folded.faultResponse !== undefined) return null
+  const [, raw] = answers.find(([name]) => name === 'deviceresponse') ?? []
+  const inner = (Array.isArray(raw) ? raw : [raw]).filter(isObject).flatMap(answersIn)
+  if (inner.length > 0) return 'is a device response of another kind'
   return readStatus(folded).known ? null : 'has neither a profile response, a fault, nor a status that tells a result'
 }
 
 const ours = new Set(['deviceresponse', 'faultresponse'])
 
-function isAnswerKey(key: string): boolean {
-  return /response$/i.test(key)
+/** By name, in lower case. */
+function answersIn(message: JsonObject): [name: string, answer: unknown][] {
+  return Object.entries(message).flatMap(([key, answer]) =>
+    answer !== null && /response$/i.test(key) ? [[key.toLowerCase(), answer]] : [],
+  )
 }
 
 interface Status {

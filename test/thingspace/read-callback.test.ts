@@ -391,6 +391,26 @@ t.test('what is no profile result is of another kind', async t => {
   }
 })
 
+t.test('what speaks of a profile is its result, whatever answer stands beside it', async t => {
+  const cases: [name: string, message: object][] = [
+    ['answers that are null', { ...makeCallback(), niddResponse: null, FaultResponse: null }],
+    ['a field that nobody knows yet', { ...makeCallback(), somethingNewResponse: {} }],
+    ['a fault with an answer that is null', { ...makeFault(), niddResponse: null }],
+    [
+      'a device with inner answers that are null',
+      {
+        requestId,
+        deviceIds: [{ kind: 'Iccid', id: iccid }],
+        deviceResponse: { changeIdentifierResponse: null, deviceProfileResponse: null },
+        status: 'Success',
+      },
+    ],
+  ]
+  for (const [name, message] of cases) {
+    t.match({ name, ...read(message) }, { name, kind: 'reports', reports: [{ identifiers: { iccid } }] })
+  }
+})
+
 t.test('what cannot be trusted is unreadable, with a reason that quotes nothing of it', async t => {
   const text = JSON.stringify(makeCallback({ secret: 'canary-secret' }))
   const without = (key: string) => ({ ...makeCallback(), [key]: undefined })

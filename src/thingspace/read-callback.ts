@@ -153,15 +153,16 @@ interface Status {
  * table has a status for each device response, its example one for the message [CONFLICT]: the message's own goes first.
  */
 function readStatus(folded: Callback, responses: readonly DeviceResponse[] = folded.deviceResponse ?? []): Status {
-  const nested = responses.find(response => typeof response.status === 'string')?.status
-  const status = folded.status ?? nested ?? null
+  const status = told(folded.status) ?? responses.map(response => told(response.status)).find(word => word !== null)
   const word = status?.trim().toLowerCase() ?? ''
-  const isFault = folded.faultResponse !== undefined
-  if (isFault) {
-    const final = isFinalFault(folded.faultResponse?.faultcode ?? null) && word !== 'warning'
+  const result = results.get(word)
+  const { faultCode, faultMessage } = readFault(folded)
+  // One that tells nothing leaves the word to the status, where that tells something.
+  const isFault = faultCode !== null || faultMessage !== null || result === undefined
+  if (folded.faultResponse !== undefined && isFault) {
+    const final = isFinalFault(faultCode) && word !== 'warning'
     return { result: final ? 'failed' : 'warning', known: true, reason: null }
   }
-  const result = results.get(word)
   if (result !== undefined) return { result, known: true, reason: null }
   const reason = word === '' ? 'has no status' : 'has a status that is not known'
   return { result: 'warning', known: false, reason }
@@ -175,11 +176,12 @@ const results = new Map<string, ReportedResult>([
   ['pending', 'warning'],
 ])
 
+function readFault({ faultResponse }: Callback): Pick<Report, 'faultCode' | 'faultMessage'> {
+  return { faultCode: told(faultResponse?.faultcode), faultMessage: told(faultResponse?.faultstring) }
+}
+
 function readReports(folded: Callback): Report[] {
-  const fault = {
-    faultCode: folded.faultResponse?.faultcode ?? null,
-    faultMessage: folded.faultResponse?.faultstring ?? null,
-  }
+  const fault = readFault(folded)
   const top = folded.deviceIds ?? []
   const profiles = (folded.deviceResponse ?? []).flatMap(response => {
     const { result } = readStatus(folded, [response])
@@ -228,9 +230,9 @@ function readIdentifiers(ids: DeviceId[], profile: ProfileResponse): { identifie
       state: normalWord(profile.state),
       profileStatus: normalWord(profile.profileStatus),
       profileRole: normalWord(profile.profileRole),
-      servicePlan: profile.servicePlan ?? null,
+      servicePlan: told(profile.servicePlan),
       addressUpdate: readAddressUpdate(profile),
-      hasCredential: isObject(profile.deviceCredential),
+      hasCredential: holdsCredential(profile.deviceCredential),
     },
   }
 }
@@ -243,8 +245,19 @@ export function normalWord(word: string | null | undefined): string | null {
 
 /** The status of an address update, independent of `status`; only the success values are documented (fact sheet 2.4). */
 function readAddressUpdate(profile: ProfileResponse): AddressUpdate | null {
-  const { euiccSubAddressUpdateStatus: status, euiccSubAddressUpdateStatusDesc: description } = profile
-  const code = profile.euiccSubAddressUpdateStatusCode
-  if (status == null && code == null && description == null) return null
-  return { status: status ?? null, code: code == null ? null : String(code), description: description ?? null }
+  const status = told(profile.euiccSubAddressUpdateStatus)
+  const code = told(profile.euiccSubAddressUpdateStatusCode)
+  const description = told(profile.euiccSubAddressUpdateStatusDesc)
+  return status === null && code === null && description === null ? null : { status, code, description }
+}
+
+function holdsCredential(credential: unknown): boolean {
+  if (!isObject(credential)) return false
+  return Object.values(credential).some(value => (typeof value === 'string' ? told(value) : value) !== null)
+}
+
+/** A blank says nothing, as where no credentials were registered [EX] CBERR: what was told before stays. */
+function told(value: string | number | null | undefined): string | null {
+  const text = String(value ?? '')
+  return text.trim() === '' ? null : text
 }

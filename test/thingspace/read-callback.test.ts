@@ -391,6 +391,37 @@ t.test('what is no profile result is of another kind', async t => {
   }
 })
 
+t.test('a blank tells nothing, so that what was told before stays', async t => {
+  for (const blank of ['', ' ']) {
+    const profile = {
+      deviceIdentifierCollection: [{ kind: 'Iccid', id: iccid }],
+      state: blank,
+      servicePlan: blank,
+      deviceCredential: { username: blank, password: null },
+      profileStatus: blank,
+      profileRole: blank,
+      euiccSubAddressUpdateStatus: blank,
+      euiccSubAddressUpdateStatusCode: blank,
+      euiccSubAddressUpdateStatusDesc: blank,
+    }
+    const deviceResponse = { deviceProfileResponse: profile, status: 'SUCCESS' }
+    const faultResponse = { faultcode: blank, faultstring: blank }
+    const report = only({ requestId, deviceResponse, faultResponse, status: blank })
+    t.match(report, { result: 'succeeded', faultCode: null, faultMessage: null })
+    t.strictSame(report.facts, { ...nothingTold, servicePlan: null, addressUpdate: null })
+  }
+  t.match(only({ ...makeCallback(), faultResponse: {} }), { result: 'succeeded' })
+  t.match(
+    only({ ...makeFault(), faultResponse: {}, status: undefined }),
+    { result: 'failed' },
+    'there is no other word',
+  )
+  for (const deviceCredential of [{}, [], 'login', null]) {
+    const deviceResponse = { deviceProfileResponse: { deviceCredential } }
+    t.match(only({ ...makeCallback(), deviceResponse }), { facts: { hasCredential: false } })
+  }
+})
+
 t.test('what speaks of a profile is its result, whatever answer stands beside it', async t => {
   const cases: [name: string, message: object][] = [
     ['answers that are null', { ...makeCallback(), niddResponse: null, FaultResponse: null }],

@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { Maybe, Time } from '../operating/schemas.ts'
-import type { JsonObject } from '../thingspace/json-message.ts'
+import { type JsonObject, parseExactly } from '../thingspace/json-message.ts'
 import { readDeviceIds } from '../thingspace/read-callback.ts'
 import type { FoundCallback } from './find-callbacks.ts'
 
@@ -51,7 +51,7 @@ export const CallbackView = Type.Object(
 export type CallbackView = Static<typeof CallbackView>
 
 export function callbackView(row: FoundCallback): CallbackView {
-  const body = row.body === null ? null : (JSON.parse(row.body) as JsonObject)
+  const body = row.body === null ? null : (parseExactly(row.body) as JsonObject)
   return {
     callbackId: row.id,
     accountName: row.account_name,

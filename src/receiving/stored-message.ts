@@ -1,7 +1,7 @@
 import type { CallbacksTable } from '../database/tables.ts'
 import { callbackSeal } from '../secrets/callback-seal.ts'
 import type { Sealer } from '../secrets/sealer.ts'
-import type { JsonObject } from '../thingspace/json-message.ts'
+import { type JsonObject, parseExactly } from '../thingspace/json-message.ts'
 import { putSecretsBack } from '../thingspace/open-secrets.ts'
 import type { Secrets } from '../thingspace/secrets-in-callback.ts'
 
@@ -16,7 +16,7 @@ export function storedMessage(
   const opened = openSealed(row, sealer)
   if (row.body === null) return opened ?? Buffer.alloc(0)
   if (opened === null) return Buffer.from(row.body)
-  return Buffer.from(JSON.stringify(putSecretsBack(JSON.parse(row.body) as JsonObject, secretsIn(opened))))
+  return Buffer.from(JSON.stringify(putSecretsBack(parseExactly(row.body) as JsonObject, secretsIn(opened))))
 }
 
 export function openSealed(
@@ -27,5 +27,5 @@ export function openSealed(
 }
 
 export function secretsIn(opened: Buffer): Secrets {
-  return JSON.parse(opened.toString()) as Secrets
+  return parseExactly(opened.toString()) as Secrets
 }

@@ -6,7 +6,7 @@ import type { CursorKey } from '../operating/cursor.ts'
 import { findInGroups } from '../operating/grouped-list.ts'
 import { callbackSeal } from '../secrets/callback-seal.ts'
 import { CannotOpen, type Sealer } from '../secrets/sealer.ts'
-import type { JsonObject } from '../thingspace/json-message.ts'
+import { type JsonObject, parseExactly } from '../thingspace/json-message.ts'
 import { namesIccid, secretsOfOthers } from '../thingspace/open-secrets.ts'
 import type { Secrets } from '../thingspace/secrets-in-callback.ts'
 
@@ -150,9 +150,9 @@ function leftOf(row: Stored, sealer: Sealer, iccid: string, named: readonly stri
   // If all of it is about this profile, it need not be opened, and may be something that nobody can open.
   if (opened === null) return named.length === 1 && named[0] === iccid ? nothingSealed : 'unopened'
   if (body === null) return isWrittenIn(opened, iccid) ? nothingAtAll : null
-  const message = JSON.parse(body) as JsonObject
+  const message = parseExactly(body) as JsonObject
   if (!namesIccid(message, iccid)) return null
-  const secrets = JSON.parse(opened.toString()) as Secrets
+  const secrets = parseExactly(opened.toString()) as Secrets
   const others = secretsOfOthers(message, secrets, iccid)
   if (Object.keys(others).length === 0) return nothingSealed
   if (Object.keys(others).length === Object.keys(secrets).length) return null

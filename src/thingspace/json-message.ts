@@ -42,6 +42,11 @@ export function readJsonMessage(bytes: Buffer): JsonMessage {
   return { ok: true, message: message as JsonObject, text, defects, duplicateKeys }
 }
 
+/** JSON that we wrote ourselves, with the digits that it was written with. */
+export function parseExactly(text: string): unknown {
+  return outlineOf(text).hasLongNumber ? JSON.parse(text, keepDigits as Reviver) : JSON.parse(text)
+}
+
 function parse(text: string, exactly: boolean): unknown {
   try {
     return exactly ? JSON.parse(text, keepDigits as Reviver) : JSON.parse(text)

@@ -53,6 +53,23 @@ t.test('a stored callback shows what it said, its counters, and no secret', asyn
   t.notMatch(JSON.stringify(body), /secret/)
 })
 
+t.test('numbers that no double holds stay as they came, when they are shown and when they are read again', async t => {
+  const service = await takeTestService(t)
+  const odd = '"odd":[12345678901234567890,1e400,-0,1.0]'
+  const sent = JSON.stringify(makeCallback({ requestId })).replace('"status"', `${odd},"status"`)
+  const { callbackId } = (await service.callback(sent.replace('"device-secret"', '98765432109876543210'))).body
+  const text = async (path: string) => (await fetch(service.url + path)).text()
+  const check = async () => {
+    for (const path of [`/${callbackId}`, `/${callbackId}/bytes`, '']) {
+      t.ok((await text(`/v1/callbacks${path}`)).includes(odd), path)
+    }
+    t.match(await text(`/v1/callbacks/${callbackId}/bytes`), /"password":98765432109876543210/)
+  }
+  await check()
+  t.match(await service.call('POST', `/v1/callbacks/${callbackId}/reprocess`), { body: { reprocessed: 1 } })
+  await check()
+})
+
 t.test('callbacks are listed newest first, filtered, and paged both ways', async t => {
   const service = await takeTestService(t)
   const ids: string[] = []

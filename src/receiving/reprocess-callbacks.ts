@@ -85,7 +85,8 @@ async function reprocessCallback(db: Kysely<Tables>, keys: Keys, id: string): Pr
 
   const [activation = null] = activations
   const before = await db.deleteFrom('results').where('source_id', '=', id).returningAll().execute()
-  const arrivals = arrivalsOf(callback, activation, row.received_at)
+  // One that lay in the spool came before it was received.
+  const arrivals = arrivalsOf(callback, activation, before[0]?.at ?? row.received_at)
   const targets = await loadTargets(db, activation?.recorded ? arrivals : [])
   const set: WorkingSet = { now, activations: byId(activations), targets, profiles: new Map(), changes: [] }
   const results = arrivals.map(arrival => {

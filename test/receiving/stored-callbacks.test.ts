@@ -211,6 +211,19 @@ t.test(
   },
 )
 
+t.test('what lay in the spool keeps its place when it is read again', async t => {
+  const service = await takeTestService(t)
+  const say = async (state: string) =>
+    (await service.callback(makeCallback({ requestId, ...device(1), state }))).body.callbackId as string
+  const late = await say('LATE')
+  const spooled = await say('SPOOLED')
+  await service.sql("update results set at = at - interval '1 hour' where source_id = $1", [spooled])
+  for (const id of [late, spooled]) {
+    await service.call('POST', `/v1/callbacks/${id}/reprocess`)
+    t.match(await service.get(`/v1/profiles/${device(1).iccid}`), { body: { state: 'LATE' } })
+  }
+})
+
 t.test('reprocessing is answered when it is done, however long its connection is silent', async t => {
   const service = await startTestService(t, { REQUEST_TIMEOUT: '500ms' })
   const limitSeconds = 5.5

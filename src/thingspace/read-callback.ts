@@ -9,7 +9,7 @@ import {
   type ProfileResponse,
 } from './callback.ts'
 import { isFinalFault } from './fault.ts'
-import { type Identifier, isIdentifierKind, normalIdentifier, normalKind } from './identifiers.ts'
+import { type Identifier, imeiBase, isIdentifierKind, normalIdentifier, normalKind } from './identifiers.ts'
 import type { JsonMessage, JsonObject } from './json-message.ts'
 
 /** What one message says of one profile or device. `warning` is not final: a later message says how it ended. */
@@ -188,29 +188,54 @@ function readReports(folded: Callback): Report[] {
     return (response.deviceProfileResponse ?? []).map(profile => ({ profile, result }))
   })
   const { result } = readStatus(folded)
-  const about =
-    profiles.length > 0
-      ? profiles.map(one => ({ ...one, ids: idsOf(one.profile, top, profiles.length === 1) }))
-      : apart(top).map(ids => ({ profile: {}, ids, result }))
+  const ofProfiles = profiles.flatMap(one => namedBy(one, top, profiles.length === 1))
+  const said = reportsAbout(ofProfiles, fault)
+  if (said.length > 0 || profiles.some(one => one.result !== result)) return said
+  // Where nothing tells whose profiles these are, the devices have their one result all the same.
+  const ofDevices = devicesIn(top).map(ids => ({ profile: {}, ids, result }))
+  return reportsAbout(ofDevices, fault)
+}
+
+interface Said {
+  profile: ProfileResponse
+  result: ReportedResult
+}
+
+type About = Said & { ids: DeviceId[] }
+
+function reportsAbout(about: readonly About[], fault: Pick<Report, 'faultCode' | 'faultMessage'>): Report[] {
   return about
     .map(one => ({ ...readIdentifiers(one.ids, one.profile), result: one.result, ...fault }))
     .filter(({ identifiers }) => identifiers.eid ?? identifiers.iccid ?? identifiers.imei)
 }
 
-/** A lone profile inherits what only the top of the message names; of several, each names its own devices. */
-function idsOf(profile: ProfileResponse, top: DeviceId[], isLone: boolean): DeviceId[] {
+/**
+ * A lone profile inherits what only the top of the message names; of several, each names its own devices. Where one
+ * stands under several ICCIDs each has its result, but nobody can say whose state that is.
+ */
+function namedBy({ profile, result }: Said, top: DeviceId[], isLone: boolean): About[] {
   const own = profile.deviceIdentifierCollection ?? []
-  return isLone ? [...own, ...top] : own
+  const ids = isLone ? [...own, ...top] : own
+  const named = eachOf('iccid', own)
+  const iccids = named.length > 0 ? named : eachOf('iccid', ids)
+  return iccids.length > 1 ? iccids.map(entry => ({ profile: {}, ids: [entry], result })) : [{ profile, ids, result }]
 }
 
-/** Without a profile response every ICCID that is named stands for itself; one device needs no telling apart. */
-function apart(top: DeviceId[]): DeviceId[][] {
-  const iccids = new Map<string, DeviceId>()
-  for (const entry of top) {
-    const id = normalKind(entry.kind ?? '') === 'iccid' ? normalIdentifier('iccid', entry.id ?? '') : ''
-    if (id !== '') iccids.set(id, entry)
+/** Every device that is named stands for itself, by the most specific kind that names any; one needs no telling apart. */
+function devicesIn(top: DeviceId[]): DeviceId[][] {
+  const named = (['iccid', 'eid', 'imei'] as const).map(kind => eachOf(kind, top)).find(found => found.length > 0) ?? []
+  return named.length > 1 ? named.map(entry => [entry]) : [top]
+}
+
+function eachOf(wanted: 'iccid' | 'eid' | 'imei', ids: DeviceId[]): DeviceId[] {
+  const found = new Map<string, DeviceId>()
+  for (const entry of ids) {
+    if (normalKind(entry.kind ?? '') !== wanted) continue
+    const id = normalIdentifier(wanted, entry.id ?? '')
+    const device = wanted === 'imei' ? imeiBase(id) : id
+    if (device !== '' && !found.has(device)) found.set(device, entry)
   }
-  return iccids.size > 1 ? [...iccids.values()].map(iccid => [iccid]) : [top]
+  return [...found.values()]
 }
 
 function readIdentifiers(ids: DeviceId[], profile: ProfileResponse): { identifiers: Identifiers; facts: ProfileFacts } {

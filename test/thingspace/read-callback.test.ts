@@ -348,6 +348,47 @@ t.test('without a profile response every ICCID stands for itself, once', async t
   t.equal(twice.kind === 'reports' && twice.reports.length, 1)
 })
 
+t.test('every device that is named has its result', async t => {
+  const ids = (...all: [string, string][]) => all.map(([kind, id]) => ({ kind, id }))
+  const [one, other] = [device(1), device(2)]
+  const two = (kind: 'iccid' | 'eid' | 'imei') => ids([kind, one[kind]], [kind, other[kind]])
+  const response = (deviceProfileResponse: unknown) => ({ deviceResponse: { deviceProfileResponse } })
+  const cases: [name: string, message: object, kind: 'iccid' | 'eid' | 'imei'][] = [
+    ['devices by EID', { deviceIds: two('eid') }, 'eid'],
+    ['devices by EID, with an IMEI', { deviceIds: [...two('eid'), { kind: 'imei', id: one.imei }] }, 'eid'],
+    ['devices by IMEI', { deviceIds: [...two('imei'), { kind: 'imei', id: one.imei.slice(0, 14) }] }, 'imei'],
+    ['profiles that are not named', { deviceIds: two('iccid'), ...response([{ state: 'A' }, {}]) }, 'iccid'],
+    ['a profile of several', response({ deviceIdentifierCollection: two('iccid'), state: 'A' }), 'iccid'],
+    ['one named by the top alone', { deviceIds: two('iccid'), ...response({ state: 'A' }) }, 'iccid'],
+  ]
+  for (const [name, message, kind] of cases) {
+    const told = (content: object) => {
+      const reading = read({ requestId, status: 'SUCCESS', ...content })
+      return reading.kind === 'reports' ? reading.reports : []
+    }
+    const nobody = { iccid: null, eid: null, imei: null }
+    const reports = told(message)
+    t.match(
+      reports,
+      [one, other].map(named => ({
+        identifiers: { ...nobody, [kind]: named[kind] },
+        result: 'succeeded',
+        facts: nothingTold,
+      })),
+      name,
+    )
+    t.equal(reports.length, 2, name)
+  }
+  const unlike = [
+    { deviceProfileResponse: {}, status: 'SUCCESS' },
+    { deviceProfileResponse: {}, status: 'Failed' },
+  ]
+  const reason = 'names no device'
+  t.match(read({ requestId, deviceIds: two('iccid'), deviceResponse: unlike }), { kind: 'other', reason })
+  const dual = ids(['Imei', one.imei], ['Imei', other.imei], ['Eid', one.eid])
+  t.match(only({ requestId, deviceIds: dual, status: 'SUCCESS' }), { identifiers: { eid: one.eid, imei: one.imei } })
+})
+
 t.test('a message of a device says nothing of a profile that it does not name', async t => {
   const { identifiers, facts, result } = only({ requestId, deviceIds: [{ kind: 'Eid', id: eid }], status: 'Success' })
   t.strictSame(identifiers, { eid, iccid: null, imei: null })

@@ -4,8 +4,9 @@ import type { Tables } from '../database/tables.ts'
 import type { Access } from '../operating/access.ts'
 import { callbackSeal } from '../secrets/callback-seal.ts'
 import type { Sealer } from '../secrets/sealer.ts'
-import type { JsonObject } from '../thingspace/json-message.ts'
+import { type JsonObject, parseExactly } from '../thingspace/json-message.ts'
 import { credentialOf } from '../thingspace/open-secrets.ts'
+import type { Secrets } from '../thingspace/secrets-in-callback.ts'
 import { findProfile } from './find-profiles.ts'
 
 export interface Credential {
@@ -32,7 +33,7 @@ export async function findCredential(
     .where('id', '=', callbackId)
     .executeTakeFirst()
   if (row?.sealed == null || row.seal_key_id === null || row.body === null) return null
-  const secrets = JSON.parse(sealer.open(row.sealed, row.seal_key_id, callbackSeal(callbackId)).toString())
+  const secrets = parseExactly(sealer.open(row.sealed, row.seal_key_id, callbackSeal(callbackId)).toString()) as Secrets
   const credential = credentialOf(JSON.parse(row.body) as JsonObject, secrets, iccid)
   if (credential === null) return null
   await sql`

@@ -1,6 +1,6 @@
 import { isObject } from './callback.ts'
 import { normalIdentifier, normalKind } from './identifiers.ts'
-import type { JsonObject } from './json-message.ts'
+import { type JsonObject, rawNumber } from './json-message.ts'
 import type { Secrets } from './secrets-in-callback.ts'
 
 /** The message with its secrets back in place. Changes the message that it is given. */
@@ -32,11 +32,14 @@ export function credentialOf(
   const lone = only !== undefined && others.length === 0 && !namesAnIccid(only.holder) ? only : undefined
   const meant = named ?? lone
   if (meant === undefined) return null
-  const { username, password } = (meant.credential ?? {}) as JsonObject
-  return {
-    username: typeof username === 'string' ? username : null,
-    password: typeof password === 'string' ? password : null,
-  }
+  return { username: textOf(meant.credential, 'username'), password: textOf(meant.credential, 'password') }
+}
+
+/** Keys change their case, and a text of digits its type: as everywhere in a message. */
+function textOf(credential: unknown, name: string): string | null {
+  const [, value] = Object.entries(credential ?? {}).find(([key]) => key.toLowerCase() === name) ?? []
+  const text = typeof value === 'number' ? String(value) : (rawNumber(value) ?? value)
+  return typeof text === 'string' ? text : null
 }
 
 /**

@@ -302,15 +302,29 @@ t.test('the credential of a profile is told to those who may know it, and every 
     callbackId: callback.callbackId,
   })
   t.equal(answer.headers.get('cache-control'), 'no-store')
-  t.strictSame(await service.sql('select who, action, account_name, iccid, callback_id from audit'), [
-    {
-      who: 'try-out',
-      action: 'credential shown',
-      account_name: account,
-      iccid: device(1).iccid,
-      callback_id: callback.callbackId,
-    },
-  ])
+  const sent = JSON.stringify(makeCallback({ requestId: 'c', ...device(2), secret: 'digits' }))
+  await service.callback(
+    sent
+      .replace('"deviceCredential":{"username"', '"DeviceCredential":{"UserName"')
+      .replace('"password":"digits"', '"PASSWORD":12345678901234567890'),
+  )
+  t.match(await service.get(`/v1/profiles/${device(2).iccid}/credential`), {
+    body: { username: 'user@example.invalid', password: '12345678901234567890' },
+  })
+  t.strictSame(
+    await service.sql(
+      `select who, action, account_name, iccid, callback_id from audit where iccid = '${device(1).iccid}'`,
+    ),
+    [
+      {
+        who: 'try-out',
+        action: 'credential shown',
+        account_name: account,
+        iccid: device(1).iccid,
+        callback_id: callback.callbackId,
+      },
+    ],
+  )
 })
 
 t.test('lists and stored callbacks carry an ETag too, and answer 304 until they change', async t => {

@@ -150,7 +150,8 @@ function activationsByName(activations: readonly ActivationState[]): ActivationO
   const byName = new Map(
     activations.map(activation => [`${activation.requestId} ${activation.accountName}`, activation]),
   )
-  return ({ accountName, reading }) => byName.get(`${reading.requestId} ${accountName}`) ?? null
+  return ({ accountName, reading: { requestId } }) =>
+    (requestId === null ? null : byName.get(`${requestId} ${accountName}`)) ?? null
 }
 
 /** Deliveries of callbacks that were stored before this batch. */

@@ -1,9 +1,9 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import pg from 'pg'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
-import { account, startTestService, takeTestService } from '../fixtures/service.ts'
+import { account, startTestService, type TestService, takeTestService } from '../fixtures/service.ts'
 
 t.test('one callback that the database refuses does not fail its neighbours', async t => {
   const service = await takeTestService(t)
@@ -160,17 +160,11 @@ t.test('callbacks of one bulk activation that arrive together are all counted', 
 
 t.test('callbacks that the network brings at once share a transaction from the first one on', async t => {
   const service = await takeTestService(t)
-  const { hostname, port, host } = new URL(service.url)
-  const requests = Array.from({ length: 20 }, (_, n) => {
-    const body = JSON.stringify(makeCallback({ requestId: `at-once-${n}`, ...device(n) }))
-    const head = `POST /callbacks/${account}/CarrierService HTTP/1.1\r\nhost: ${host}\r\ncontent-length: ${body.length}`
-    return `${head}\r\n\r\n${body}`
-  })
-  const socket = net.connect(Number(port), hostname)
-  t.teardown(() => socket.destroy())
-  socket.write(requests.join(''))
-  let answers = ''
-  while (answers.split('HTTP/1.1 200 ').length <= 20) answers += (await once(socket, 'data'))[0]
+  await postAtOnce(
+    t,
+    service,
+    Array.from({ length: 20 }, (_, n) => makeCallback({ requestId: `at-once-${n}`, ...device(n) })),
+  )
   t.strictSame(
     await service.sql(
       'select count(*)::int as callbacks, count(distinct xmin::text)::int as transactions from callbacks',
@@ -178,3 +172,29 @@ t.test('callbacks that the network brings at once share a transaction from the f
     [{ callbacks: 20, transactions: 1 }],
   )
 })
+
+t.test('one that names no request is not of the request that is called null', async t => {
+  const service = await takeTestService(t)
+  const nameless = { ...makeCallback(device(2)), requestId: null }
+  await postAtOnce(t, service, [makeCallback({ requestId: 'null', ...device(1) }), nameless])
+  t.match(await service.callback(nameless), { body: { verdict: 'repeated' } })
+  t.strictSame(await service.sql('select verdict, activation_id is null as nameless from callbacks order by 1'), [
+    { verdict: 'quarantined', nameless: true },
+    { verdict: 'unmatched', nameless: false },
+  ])
+})
+
+/** By one write to one connection; resolves when all are answered with 200. */
+async function postAtOnce(t: Test, service: TestService, callbacks: object[]): Promise<void> {
+  const { hostname, port, host } = new URL(service.url)
+  const requests = callbacks.map(callback => {
+    const body = JSON.stringify(callback)
+    const head = `POST /callbacks/${account}/CarrierService HTTP/1.1\r\nhost: ${host}\r\ncontent-length: ${body.length}`
+    return `${head}\r\n\r\n${body}`
+  })
+  const socket = net.connect(Number(port), hostname)
+  t.teardown(() => socket.destroy())
+  socket.write(requests.join(''))
+  let answers = ''
+  while (answers.split('HTTP/1.1 200 ').length <= callbacks.length) answers += (await once(socket, 'data'))[0]
+}

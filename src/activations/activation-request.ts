@@ -75,16 +75,24 @@ export function problemOfTime(time: string | Date): string | null {
 /** The devices asked for, in normal form and in order. Entries that mean the same device are one target. */
 export function targetsAskedFor({ devices }: Pick<ActivationRequest, 'devices'>): Identifiers[] {
   const targets = new Map<string, Identifiers>()
-  for (const { deviceIds } of devices) {
-    const asked: Identifiers = { eid: null, iccid: null, imei: null }
-    for (const { kind, id } of deviceIds) {
-      const name = normalKind(kind)
-      if (name === 'eid' || name === 'iccid' || name === 'imei') asked[name] = normalIdentifier(name, id)
-    }
+  for (const asked of devices.flatMap(targetsOf)) {
     const known = targets.get(targetKey(asked))
     targets.set(targetKey(asked), known === undefined ? asked : together(known, asked))
   }
   return [...targets.values()]
+}
+
+/** One; but one each where an entry names several by the kind that tells them apart, as two profiles of a device. */
+function targetsOf({ deviceIds }: ActivationRequest['devices'][number]): Identifiers[] {
+  const named: Record<keyof Identifiers, string[]> = { eid: [], iccid: [], imei: [] }
+  for (const { kind, id } of deviceIds) {
+    const name = normalKind(kind)
+    if (name === 'eid' || name === 'iccid' || name === 'imei') named[name].push(normalIdentifier(name, id))
+  }
+  const [eid = null, iccid = null, imei = null] = [named.eid[0], named.iccid[0], named.imei[0]]
+  if (iccid !== null) return named.iccid.map(each => ({ eid, iccid: each, imei }))
+  if (eid !== null) return named.eid.map(each => ({ eid: each, iccid, imei }))
+  return named.imei.map(each => ({ eid, iccid, imei: each }))
 }
 
 function together(known: Identifiers, more: Identifiers): Identifiers {

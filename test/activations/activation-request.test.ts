@@ -30,6 +30,18 @@ t.test('entries that mean one device are one target, with all that any of them n
   t.equal(targetsAskedFor(devices({ imei: '490154203237518' }, { imei: '49015420323751' })).length, 1)
 })
 
+t.test('an entry that names several profiles asks for each of them', async t => {
+  const of = (...deviceIds: [kind: string, id: string][]) =>
+    targetsAskedFor({ devices: [{ deviceIds: deviceIds.map(([kind, id]) => ({ kind, id })) }] })
+  t.strictSame(of(['iccid', 'A'], ['eid', 'X'], ['ICCID', 'B'], ['iccid', ' A']), [
+    { eid: 'X', iccid: 'A', imei: null },
+    { eid: 'X', iccid: 'B', imei: null },
+  ])
+  t.match(of(['imei', '1'], ['eid', 'X'], ['eid', 'Y']), [{ eid: 'X' }, { eid: 'Y' }])
+  t.match(of(['imei', '1'], ['imei', '2']), [{ imei: '1' }, { imei: '2' }])
+  t.strictSame(of(['imei', '1'], ['imei', '2'], ['eid', 'X']), [{ eid: 'X', iccid: null, imei: '1' }], 'of one device')
+})
+
 t.test('requests that ask the same are equal, whatever their order and spelling', async t => {
   const one = devices({ iccid: 'A', eid: 'X' }, { iccid: 'B' })
   t.equal(digest(one), digest(devices({ ICCID: 'B' }, { Eid: ' X', Iccid: 'A' })))

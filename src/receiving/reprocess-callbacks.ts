@@ -57,7 +57,7 @@ export async function reprocessCallbacks(
       outcome.matched += 1
       if (dryRun || !open.includes(row.verdict)) continue
       const verdict = await inTransaction(db, trx => reprocessCallback(trx, keys, row.id)).catch(error => {
-        if (refusalOf(error) === 'refused' || error instanceof CannotOpen) return row.verdict
+        if (refusalOf(error) === 'refused' || error instanceof CannotOpen || isStoredAlready(error)) return row.verdict
         throw error
       })
       outcome.reprocessed += 1
@@ -67,6 +67,11 @@ export async function reprocessCallbacks(
     if (end === undefined || rows.length < atOnce) return outcome
     behind = keyOf(end)
   }
+}
+
+/** As it is read today it came again since, and that delivery was stored as the first: it has had the effect. */
+function isStoredAlready(error: unknown): boolean {
+  return (error as { constraint?: unknown } | null)?.constraint === 'callbacks_same_message'
 }
 
 async function reprocessCallback(db: Kysely<Tables>, keys: Keys, id: string): Promise<string> {

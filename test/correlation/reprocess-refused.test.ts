@@ -1,5 +1,5 @@
 import t from 'tap'
-import { device, makeCallback } from '../fixtures/make-callback.ts'
+import { device, makeCallback, makeFault } from '../fixtures/make-callback.ts'
 import { takeTestService } from '../fixtures/service.ts'
 
 t.test('a callback that still can not be applied stays as it is, and stops no other', async t => {
@@ -26,4 +26,19 @@ t.test('a callback that still can not be applied stays as it is, and stops no ot
     { verdict: 'quarantined', count: 2 },
     { verdict: 'unmatched', count: 1 },
   ])
+})
+
+t.test('one that came again since it can be read has had its effect, and stops no other', async t => {
+  const service = await takeTestService(t)
+  await service.callback(makeFault({ requestId: 'came-again', ...device(1) }))
+  // As an older version would have left it, which did not find its requestId.
+  await service.sql(`
+    insert into callbacks (id, account_name, service_name, fingerprint, verdict, reason, received_at, last_seen_at, body)
+    select gen_random_uuid(), account_name, service_name, fingerprint, 'quarantined', 'older',
+      received_at - interval '1 hour', last_seen_at, body from callbacks`)
+  t.match(await service.call('POST', '/v1/callbacks/reprocess', { body: {} }), {
+    status: 200,
+    body: { matched: 2, verdicts: { quarantined: 1, unmatched: 1 } },
+  })
+  t.match(await service.sql("select evidence->>'faults' as faults from profiles"), [{ faults: '1' }])
 })

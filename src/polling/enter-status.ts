@@ -1,20 +1,20 @@
 import type { Kysely } from 'kysely'
 import { v7 as uuidv7 } from 'uuid'
 import { matchTarget } from '../activations/match-target.ts'
-import { resultOf } from '../activations/result.ts'
+import { type Evidence, resultOf } from '../activations/result.ts'
 import { applyReport } from '../correlation/apply-report.ts'
 import { candidates } from '../correlation/candidates.ts'
 import { loadWorkingSet } from '../correlation/load-working-set.ts'
 import { lockActivations } from '../correlation/lock-activations.ts'
 import { resultsToSave } from '../correlation/save-results.ts'
 import { saveWorkingSet } from '../correlation/save-working-set.ts'
-import type { Arrival, WorkingSet } from '../correlation/working-set.ts'
+import { type Arrival, profileKey, type TargetState, type WorkingSet } from '../correlation/working-set.ts'
 import type { Database } from '../database/pool.ts'
 import type { Tables } from '../database/tables.ts'
 import { inTransaction } from '../database/transaction.ts'
 import type { RequestStatus } from '../thingspace/client.ts'
 import { type Identifier, normalIdentifier, normalKind } from '../thingspace/identifiers.ts'
-import type { Report } from '../thingspace/read-callback.ts'
+import type { Report, ReportedResult } from '../thingspace/read-callback.ts'
 import type { DuePoll } from './due-polls.ts'
 
 type AskedAbout = Pick<DuePoll, 'accountName' | 'requestId'>
@@ -64,7 +64,7 @@ async function enterReports(
     (report, ordinal): Arrival => ({ sourceId, ordinal, source: 'poll', activationId: activation.id, at: now, report }),
   )
   const set = await loadWorkingSet(db, now, activations, arrivals)
-  const news = arrivals.filter(arrival => saysMore(set, arrival))
+  const news = newsOf(set, arrivals)
   const results = news.map(arrival => {
     const { targetNumber } = applyReport(set, arrival)
     return { arrival, accountName, targetNumber }
@@ -74,13 +74,45 @@ async function enterReports(
   return { entered: news.length, settled: activation.settledAt !== null, waiting: pending + warning > 0 }
 }
 
-/** Asking again must not fill the database with what is known. */
-function saysMore(set: WorkingSet, { activationId, report }: Arrival): boolean {
-  const target = matchTarget(candidates(set.targets.get(activationId) ?? [], report.identifiers), report.identifiers)
+/**
+ * Asking again must not fill the database with what is known. What is said of the profiles of one target may differ: it is
+ * entered at once or not at all, or the target would go by what was entered last, now the one and now the other.
+ */
+function newsOf(set: WorkingSet, arrivals: readonly Arrival[]): Arrival[] {
+  const byTarget = Map.groupBy(arrivals, arrival => targetOf(set, arrival) ?? arrival)
+  // Of one moment a success counts: said first, nothing is told that does not last.
+  return [...byTarget.values()].filter(said => sayMore(set, said)).flatMap(said => said.toSorted(successesFirst))
+}
+
+function successesFirst({ report: one }: Arrival, { report: other }: Arrival): number {
+  return Number(other.result === 'succeeded') - Number(one.result === 'succeeded')
+}
+
+function targetOf(set: WorkingSet, { activationId, report: { identifiers } }: Arrival): TargetState | null {
+  return matchTarget(candidates(set.targets.get(activationId) ?? [], identifiers), identifiers)
+}
+
+function sayMore(set: WorkingSet, said: readonly Arrival[]): boolean {
+  const [first] = said
+  const target = first === undefined ? null : targetOf(set, first)
   if (target === null) return true
-  const { evidence } = target
-  if (evidence.poll?.result === report.result) return false
-  return resultOf(evidence) !== report.result
+  const results = new Set(said.map(({ report }) => report.result))
+  const ofTarget = results.has('succeeded') ? 'succeeded' : 'failed'
+  return isNew(target.evidence, ofTarget) || said.some(arrival => isNewOfProfile(set, arrival, results.size > 1))
+}
+
+/** A profile that nobody spoke of yet is news only where its target does not speak for it. */
+function isNewOfProfile(set: WorkingSet, { activationId, report }: Arrival, differs: boolean): boolean {
+  const { accountName = '' } = set.activations.get(activationId) ?? {}
+  const { iccid } = report.identifiers
+  if (iccid === null) return false
+  const profile = set.profiles.get(profileKey(accountName, iccid))?.profile ?? null
+  if (profile === null) return differs
+  return profile.activationId === activationId && isNew(profile.evidence, report.result)
+}
+
+function isNew(evidence: Evidence, result: ReportedResult): boolean {
+  return evidence.poll?.result !== result && resultOf(evidence) !== result
 }
 
 /** `Pending`, and any word that is not known, settles nothing. Success / Failed in the docs, Failure in the SDK. */

@@ -1,20 +1,20 @@
 import t, { type Test } from 'tap'
 import { access, until } from '../fixtures/carrier.ts'
 import { device, makeCallback, makeFault } from '../fixtures/make-callback.ts'
-import { startTestService } from '../fixtures/service.ts'
+import { type DeviceIds, startTestService } from '../fixtures/service.ts'
 import { json, startCarrier } from '../thingspace/client-carrier.ts'
 
 const requestId = 'asked-about-1'
 
 /** An overdue activation of two devices, and a carrier that says of it what the test says. */
-async function startAsking(t: Test, subRequests: object[]) {
+async function startAsking(t: Test, subRequests: object[], devices: DeviceIds[] = [device(1), device(2)]) {
   const carrier = await startCarrier(t)
   const says = (subRequests: object[]) => {
     carrier.answers.action = json(200, { requestId, status: 'Success', subRequests })
   }
   says(subRequests)
   const service = await startTestService(t, { ...access, THINGSPACE_BASE_URL: carrier.baseUrl, EXPECT_WITHIN: '1s' })
-  await service.record(requestId, [device(1), device(2)], { submittedAt: '2026-01-01T00:00:00Z' })
+  await service.record(requestId, devices, { submittedAt: '2026-01-01T00:00:00Z' })
   const polled = async (times: number) => {
     const [row] = await until(
       () => service.sql('select polls, stopped_because from polls where polls >= $1', [times]),
@@ -35,6 +35,42 @@ t.test('while a target waits it is asked again, also when the carrier has spoken
   await askAgain()
   t.match(await polled(2), { stopped_because: 'settled' })
   t.match(await service.get(`/v1/activations/${requestId}`), { body: { status: 'mixed' } })
+})
+
+t.test('a device whose profiles have different results has one, however often it is asked', async t => {
+  const { eid, iccid } = device(1)
+  const profile = (id: string, status: string) => ({
+    ids: [
+      { kind: 'eid', id: eid },
+      { kind: 'iccid', id },
+    ],
+    status,
+  })
+  const [one, other] = [iccid, device(3).iccid]
+  const devices = [{ eid }, { eid: device(2).eid }]
+  const said = [profile(one, 'Failed'), profile(other, 'Success')]
+  const { service, says, polled, askAgain } = await startAsking(t, said, devices)
+  const changes = async (kind: string) =>
+    (await service.get(`/v1/changes?requestId=${requestId}`)).body.items.filter(
+      (change: { kind: string }) => change.kind === kind,
+    )
+  const resultOf = async (id: string) => (await service.get(`/v1/profiles/${id}`)).body.lastResult.result
+  for (let asked = 1; asked < 4; asked += 1) {
+    await polled(asked)
+    t.equal((await changes('result')).length, 1, `asked ${asked} times`)
+    await askAgain()
+  }
+  t.strictSame([await resultOf(one), await resultOf(other)], ['failed', 'succeeded'])
+  t.equal((await service.sql("select from results where source = 'poll'")).length, 2, 'and nothing is kept twice')
+  const { length: before } = await changes('profile')
+  says([profile(one, 'Success'), profile(other, 'Success')])
+  await askAgain()
+  await until(
+    () => resultOf(one),
+    result => result === 'succeeded',
+  )
+  t.equal((await changes('profile')).length, before + 1)
+  t.equal((await changes('result')).length, 1)
 })
 
 t.test('what the carrier says of a number alone makes no device of its own', async t => {

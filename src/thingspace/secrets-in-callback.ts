@@ -18,7 +18,7 @@ export interface TakenApart {
  * seed). The carrier adds fields without notice: better one value too many sealed than one in clear.
  */
 const secretKey =
-  /(?:user[-_]?name|passw(?:or)?ds?|passphrase|pwd|secrets?|tokens?|credentials?|api[-_]?keys?|private[-_]?key|authorization)$/i
+  /(?:user[-_]?name|passw(?:or)?d|pass[-_]?(?:phrase|code|key)|pwd|pin|puk|secret|token|credential|(?:api|private|secret|access)[-_]?key|authorization)s?\d*$/i
 const listenerCredentials = new Set(['username', 'password'])
 
 const fieldOf = byName(key => ({

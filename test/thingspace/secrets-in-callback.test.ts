@@ -71,6 +71,7 @@ t.test('the message itself is not changed', async t => {
 const secretName = fc.constantFrom(
   ...['deviceCredential', 'DEVICECREDENTIALS', 'credential', 'Credentials', 'password', 'Passwd', 'SECRET', 'token'],
   ...['accessToken', 'client_secret', 'api-key', 'PWD', 'passphrase', 'privateKey', 'user_name', 'Authorization'],
+  ...['password2', 'passCode', 'passkey', 'secretAccessKey', 'secret_key', 'simPin', 'PUK1', 'apiKeys'],
 )
 const canary = 'canary-which-is-secret'
 

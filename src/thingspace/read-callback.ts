@@ -192,7 +192,7 @@ function readReports(folded: Callback): Report[] {
   const said = reportsAbout(ofProfiles, fault)
   if (said.length > 0 || profiles.some(one => one.result !== result)) return said
   // Where nothing tells whose profiles these are, the devices have their one result all the same.
-  const ofDevices = devicesIn(top).map(ids => ({ profile: {}, ids, result }))
+  const ofDevices = devicesIn(top).map(ids => ({ profile: {}, ids: [ids], result }))
   return reportsAbout(ofDevices, fault)
 }
 
@@ -201,7 +201,8 @@ interface Said {
   result: ReportedResult
 }
 
-type About = Said & { ids: DeviceId[] }
+/** What stands in the first list goes before what stands in the second. */
+type About = Said & { ids: DeviceId[][] }
 
 function reportsAbout(about: readonly About[], fault: Pick<Report, 'faultCode' | 'faultMessage'>): Report[] {
   return about
@@ -215,10 +216,10 @@ function reportsAbout(about: readonly About[], fault: Pick<Report, 'faultCode' |
  */
 function namedBy({ profile, result }: Said, top: DeviceId[], isLone: boolean): About[] {
   const own = profile.deviceIdentifierCollection ?? []
-  const ids = isLone ? [...own, ...top] : own
   const named = eachOf('iccid', own)
-  const iccids = named.length > 0 ? named : eachOf('iccid', ids)
-  return iccids.length > 1 ? iccids.map(entry => ({ profile: {}, ids: [entry], result })) : [{ profile, ids, result }]
+  const iccids = named.length === 0 && isLone ? eachOf('iccid', top) : named
+  if (iccids.length > 1) return iccids.map(entry => ({ profile: {}, ids: [[entry]], result }))
+  return [{ profile, ids: isLone ? [own, top] : [own], result }]
 }
 
 /** Every device that is named stands for itself, by the most specific kind that names any; one needs no telling apart. */
@@ -227,26 +228,38 @@ function devicesIn(top: DeviceId[]): DeviceId[][] {
   return named.length > 1 ? named.map(entry => [entry]) : [top]
 }
 
+/** Each device once, under the longest form of its IMEI. */
 function eachOf(wanted: 'iccid' | 'eid' | 'imei', ids: DeviceId[]): DeviceId[] {
-  const found = new Map<string, DeviceId>()
+  const found = new Map<string, { id: string; entry: DeviceId }>()
   for (const entry of ids) {
     if (normalKind(entry.kind ?? '') !== wanted) continue
     const id = normalIdentifier(wanted, entry.id ?? '')
     const device = wanted === 'imei' ? imeiBase(id) : id
-    if (device !== '' && !found.has(device)) found.set(device, entry)
+    const known = found.get(device)
+    if (device !== '' && (known === undefined || id > known.id)) found.set(device, { id, entry })
   }
-  return [...found.values()]
+  return [...found.values()].map(({ entry }) => entry)
 }
 
-function readIdentifiers(ids: DeviceId[], profile: ProfileResponse): { identifiers: Identifiers; facts: ProfileFacts } {
+/** Of several of one kind, as the two IMEIs of a device, the least: the carrier lists them in any order. */
+function leastOf(ids: DeviceId[]): Map<string, string> {
   const found = new Map<string, string>()
   for (const { kind, id } of ids) {
     const name = normalKind(kind ?? '')
-    if (!isIdentifierKind(name) || found.has(name)) continue
+    if (!isIdentifierKind(name)) continue
     const normal = normalIdentifier(name, id ?? '')
-    if (normal !== '') found.set(name, normal)
+    const known = found.get(name)
+    if (normal !== '' && (known === undefined || normal < known)) found.set(name, normal)
   }
-  const of = (kind: string) => found.get(kind) ?? null
+  return found
+}
+
+function readIdentifiers(
+  lists: DeviceId[][],
+  profile: ProfileResponse,
+): { identifiers: Identifiers; facts: ProfileFacts } {
+  const [first = new Map<string, string>(), second] = lists.map(leastOf)
+  const of = (kind: string) => first.get(kind) ?? second?.get(kind) ?? null
   return {
     identifiers: { eid: of('eid'), iccid: of('iccid'), imei: of('imei') },
     facts: {

@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { type Reading, readCallback, readDeviceIds } from '../../src/thingspace/read-callback.ts'
-import { type Any, anyCallback } from '../fixtures/any-callback.ts'
+import { type Any, anyCallback, rewritten } from '../fixtures/any-callback.ts'
 import { holds } from '../fixtures/holds.ts'
 import { device, makeCallback, makeFault } from '../fixtures/make-callback.ts'
+import { randomFrom } from '../fixtures/model-messages.ts'
 import { readMessage } from '../fixtures/read-message.ts'
 import { loadSamples } from '../fixtures/samples.ts'
 
@@ -589,4 +590,17 @@ holds(
     },
   ),
   1_000,
+)
+
+holds(
+  t,
+  'however a delivery lists its devices, it says the same of each',
+  fc.property(anyCallback, fc.nat(), (message, seed) => {
+    const said = (content: unknown) => {
+      const reading = read(content)
+      return reading.kind === 'reports' ? reading.reports.map(report => JSON.stringify(report)).sort() : [reading.kind]
+    }
+    return JSON.stringify(said(rewritten(message, randomFrom(seed)))) === JSON.stringify(said(message))
+  }),
+  2_000,
 )

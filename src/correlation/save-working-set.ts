@@ -5,7 +5,7 @@ import type { Tables } from '../database/tables.ts'
 import { together } from '../database/together.ts'
 import { type Write, writeTogether } from '../database/write-together.ts'
 import { appendChanges } from './append-changes.ts'
-import type { ActivationState, ProfileState, TargetState, WorkingSet } from './working-set.ts'
+import type { ActivationState, Change, ProfileState, TargetState, WorkingSet } from './working-set.ts'
 
 /**
  * Writes whatever was touched and what belongs to it. Changes come last, since their lock is held from there to the
@@ -25,8 +25,25 @@ export async function saveWorkingSet(
     { statement: insertProfiles, rows: profiles.filter(({ loaded_version }) => loaded_version === 0) },
     { statement: updateProfiles, rows: profiles.filter(({ loaded_version }) => loaded_version > 0) },
     { statement: updateActivations, rows: activations.map(activationRow) },
+    {
+      statement: askAnew,
+      rows: activations.filter(one => isContradicted(set, one)).map(({ id }) => ({ id, now: set.now })),
+    },
   ]
   await together([writeTogether(db, [...alongside, ...writes]), appendChanges(db, set.changes)])
+}
+
+/** One that is overdue already: of any other a conflict makes it so, and then the carrier is asked about it. */
+function isContradicted({ changes }: WorkingSet, { accountName, requestId, overdue }: ActivationState): boolean {
+  return overdue && changes.some(change => isConflict(change) && isOf(change))
+
+  function isConflict({ kind, source, becomes }: Change): boolean {
+    return kind === 'result' && source === 'callback' && becomes.result === 'conflict'
+  }
+
+  function isOf(change: Change): boolean {
+    return change.requestId === requestId && change.accountName === accountName
+  }
 }
 
 function isTouched({ touched }: { touched: boolean }): boolean {
@@ -82,6 +99,15 @@ const updateActivations = statement`
     warning = r.warning, succeeded = r.succeeded, failed = r.failed, conflict = r.conflict, version = r.version
   from ${rows(activationColumns)}
   where a.id = r.id`
+
+/** Soon where it is still asked about, and also where that is going on now; from the beginning where that has stopped. */
+const askAnew = statement`
+  update polls p set
+    polls = case when p.stopped_at is null then p.polls else 0 end,
+    next_poll_at = case when p.stopped_at is null then least(p.next_poll_at, r.now + interval '30 seconds') else r.now end,
+    stopped_at = null, stopped_because = null
+  from ${rows('id bigint, now timestamptz')}
+  where p.activation_id = r.id`
 
 /** What messages have said about a target, and its name. */
 function targetRow(target: TargetState) {

@@ -105,3 +105,24 @@ t.test('a callback that contradicts what was settled has the carrier asked again
   )
   t.match(settled.body, { status: 'succeeded' })
 })
+
+t.test('so it has while another target waits for ever, and asking had stopped', async t => {
+  const carrier = await startCarrier(t, { settings: { never: 1, refuse: 1, refuseOn: 'status' } })
+  const service = await startSendingService(t, carrier, soon)
+  const { requestId } = (await service.call('POST', '/v1/activations', { body: requestFor(1, 2) })).body
+  await service.callback(makeCallback({ ...device(1), requestId }))
+  await until(
+    () => service.sql("select * from polls where outcome = 'refused'"),
+    rows => rows.length > 0,
+  )
+  await service.sql('update polls set polls = 18, next_poll_at = now()')
+  t.match(await stops(service), [{ because: 'tries' }])
+
+  carrier.settings({ refuse: 0 })
+  await service.callback(makeFault({ ...device(1), requestId }))
+  const settled = await until(
+    () => service.get(`/v1/activations/${requestId}`),
+    answer => answer.body.settledAt !== null,
+  )
+  t.match(settled.body, { status: 'succeeded' })
+})

@@ -6,13 +6,13 @@ export interface LogOptions {
   worker?: number | null
 }
 
-/** In bytes: PIPE_BUF on Linux. */
+/** Bytes: PIPE_BUF of Linux. */
 const pipeAtOnce = 4_096
 
 /**
- * One JSON object a line on standard output. Writing is asynchronous, or every callback would wait for the pipe; what
- * is left is written when the process exits. Each line gets `traceIds`, and the number of the worker: workers share the
- * pipe, where one write stays whole up to the size that a pipe guarantees.
+ * One JSON object a line on standard output. Written behind the work's back, or every callback would wait for the pipe;
+ * what is left is written when the process exits. `traceIds` is added to each line, and the number of a worker, which
+ * shares the pipe with others: what is written at once stays whole up to the size that a pipe promises.
  */
 export function createLog(level: string, { traceIds, worker = null }: LogOptions = {}): Logger {
   return pino(

@@ -144,8 +144,12 @@ export function createChangeFeed(seenBy: SeenBy, databaseUrl: string, log: Logge
     },
     async start() {
       const { upTo } = await findChanges(seenBy('*'), 0n, {}, '*', 0)
-      start = upTo
-      end = upTo
+      // A reader may have come before, and had more looked at meanwhile: to begin here would be to read that twice.
+      if (upTo > end) {
+        newest = []
+        start = upTo
+        end = upTo
+      }
       const stop = await listenTo(databaseUrl, changesChannel, onNotice, log)
       // It may have been stopped in the meantime, and would otherwise listen for ever.
       if (stopped) return stop()

@@ -25,7 +25,7 @@ export function createCursors(key: () => Buffer | null): Cursors {
     const known = key()
     if (known === null) throw new HttpError(503, 'not available now; ask again', { 'retry-after': '1' })
     return createHmac('sha256', known)
-      .update(`${content}\n${JSON.stringify(listOf)}`)
+      .update(`${content}\n${JSON.stringify(listOf, inOrder)}`)
       .digest()
       .subarray(0, signatureBytes)
   }
@@ -45,6 +45,12 @@ export function createCursors(key: () => Buffer | null): Cursors {
       return { direction: direction === 1 ? 'after' : 'before', key: position }
     },
   }
+}
+
+/** In which order somebody writes the filters of a list is no part of them. */
+function inOrder(_key: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+  return Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)))
 }
 
 function foreign(parameter: string): HttpError {

@@ -1,5 +1,7 @@
 import t from 'tap'
 import { createCursors } from '../../src/operating/cursor.ts'
+import { device, makeCallback } from '../fixtures/make-callback.ts'
+import { account, takeTestService } from '../fixtures/service.ts'
 
 const cursors = createCursors(() => Buffer.alloc(32, 7))
 const listOf = ['changes', ['0000123456-00001']]
@@ -27,5 +29,26 @@ t.test('a cursor with anything added, taken away or changed is refused, whatever
       if (other !== cursor)
         t.throws(() => cursors.read(other, listOf), { message: /is not a cursor of this list/ }, JSON.stringify(other))
     }
+  }
+})
+
+t.test('a list is the same one in whatever order its filters are written', async t => {
+  const service = await takeTestService(t)
+  for (const n of [1, 2, 3]) {
+    const { ids, requestId } = { ids: device(n), requestId: `request-${n}` }
+    await service.record(requestId, [ids])
+    await service.callback(makeCallback({ requestId, ...ids }))
+  }
+  const lists = {
+    profiles: ['state=ACTIVE', `accountName=${account}`, 'changedAfter=2020-01-01T00:00:00Z'],
+    activations: ['status=succeeded', `accountName=${account}`, 'overdue=false'],
+    callbacks: ['verdict=applied', `accountName=${account}`, 'receivedAfter=2020-01-01T00:00:00Z'],
+  }
+  for (const [list, filters] of Object.entries(lists)) {
+    const first = await service.get(`/v1/${list}?${filters.join('&')}&limit=1`)
+    const url = `/v1/${list}?cursor=${first.body.next}&limit=1&${filters.toReversed().join('&')}`
+    t.match(await service.get(url), { status: 200, body: { items: [Object] } }, url)
+    const other = url.replace(`&${filters[0]}`, '')
+    t.match(await service.get(other), { status: 400, body: { errorMessage: /cursor/ } }, other)
   }
 })

@@ -7,7 +7,7 @@ export function entityTag(parts: unknown): string {
 }
 
 /**
- * For answers to GET that carry no tag of their own: a tag of what is sent, and 304 to who has it already. Where the
+ * For answers to GET and HEAD that carry no tag of their own: a tag of what is sent, and 304 to who has it already. Where the
  * version of what is shown is known, `answeredUnchanged` is cheaper.
  */
 export function tagAnswer(
@@ -16,18 +16,20 @@ export function tagAnswer(
   payload: unknown,
   done: (error: null, payload: unknown) => void,
 ): void {
-  const isState = request.method === 'GET' && reply.statusCode === 200 && request.url.startsWith('/v1/')
+  const isAsked = request.method === 'GET' || request.method === 'HEAD'
+  const isState = isAsked && reply.statusCode === 200 && request.url.startsWith('/v1/')
   const isLeftAlone =
     !isState || typeof payload !== 'string' || reply.hasHeader('cache-control') || reply.hasHeader('etag')
   done(null, isLeftAlone ? payload : tagged(request, reply, payload))
 }
 
-function tagged(request: FastifyRequest, reply: FastifyReply, payload: string): string {
+function tagged(request: FastifyRequest, reply: FastifyReply, payload: string): string | null {
   const tag = entityTag(payload)
   reply.header('etag', tag).header('cache-control', 'private, no-cache')
   if (!knows(request, tag)) return payload
   reply.code(304).removeHeader('content-type')
-  return ''
+  // What HEAD is answered is measured after this; what GET is, would be said to be 0 bytes long.
+  return request.method === 'HEAD' ? '' : null
 }
 
 /** Sets the tag; true when the caller already has this very state and 304 was sent. */

@@ -23,7 +23,7 @@ import { guard } from './operating/guard.ts'
 import { healthRoutes } from './operating/health-routes.ts'
 import type { Metrics } from './operating/metrics.ts'
 import { metricsRoute } from './operating/metrics-route.ts'
-import { openApi } from './operating/openapi.ts'
+import { docs, openApi } from './operating/openapi.ts'
 import { limitAsking } from './operating/rate-limit.ts'
 import { readQuery } from './operating/read-query.ts'
 import { requestId } from './operating/request-id.ts'
@@ -119,7 +119,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   await limitAsking(app, config.rateLimits)
 
   await app.register(fastifySwagger, openApi)
-  await app.register(fastifySwaggerUi, { routePrefix: '/docs', staticCSP: true })
+  await app.register(fastifySwaggerUi, docs)
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger())
 
   await app.register(pageRoutes, { tryOut: callers.tryOut })

@@ -1,4 +1,5 @@
 import type { FastifyDynamicSwaggerOptions } from '@fastify/swagger'
+import type { FastifySwaggerUiOptions } from '@fastify/swagger-ui'
 import { completeOpenApi, type Described } from './complete-openapi.ts'
 
 declare module 'fastify' {
@@ -6,6 +7,25 @@ declare module 'fastify' {
     /** Parts of the schema that are documentation only, and validate nothing. */
     described?: { body: object }
   }
+}
+
+/**
+ * The page that shows it. As usual for it, but that it asks nothing of elsewhere, and does not insist on HTTPS: over HTTP,
+ * under any name but localhost, it would stay empty.
+ */
+export const docs: FastifySwaggerUiOptions = {
+  routePrefix: '/docs',
+  staticCSP: {
+    'default-src': "'self'",
+    'base-uri': "'self'",
+    'font-src': "'self' data:",
+    'frame-ancestors': "'self'",
+    'img-src': "'self' data:",
+    'object-src': "'none'",
+    'script-src': "'self'",
+    'script-src-attr': "'none'",
+    'style-src': "'self' 'unsafe-inline'",
+  },
 }
 
 export const openApi: FastifyDynamicSwaggerOptions = {

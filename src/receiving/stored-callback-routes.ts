@@ -169,6 +169,7 @@ export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoute
     async request => {
       const { id } = request.params
       const { accounts } = accessOf(request)
+      refuseBody(request.body)
       const outcome = await reprocessCallbacks({ db, seenBy }, keysOr503(options), { id }, accounts, false)
       if (outcome.matched === 0) throw new HttpError(404, 'not found')
       return outcome
@@ -199,6 +200,12 @@ export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoute
       return reprocessCallbacks({ db, seenBy }, keysOr503(options), filter, accessOf(request).accounts, dryRun)
     },
   )
+}
+
+/** One that was meant for many, with its `dryRun`, would be passed over, and this callback read again in earnest. */
+function refuseBody(body: unknown): void {
+  const [name] = Object.keys(body ?? {})
+  if (name !== undefined) throw new HttpError(400, `body: ${name} is not known, there is nothing to say here`)
 }
 
 function keysOr503({ keys }: StoredCallbackRoutesOptions): Keys {

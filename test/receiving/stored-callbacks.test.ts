@@ -169,6 +169,11 @@ t.test('what was quarantined is read back byte for byte, and reprocessed after a
   const counted = await reprocess({ verdict: 'quarantined', dryRun: true })
   t.strictSame([counted.status, counted.body], [200, { matched: 1, reprocessed: 0, verdicts: {}, dryRun: true }])
   await service.sql('alter table profiles drop constraint refuse_all')
+  t.match(
+    await service.call('POST', `/v1/callbacks/${stored.callbackId}/reprocess`, { body: { dryRun: true } }),
+    { status: 400, body: { errorMessage: /dryRun is not known/ } },
+    'one is not counted, and what is not known is not passed over',
+  )
   const outcome = await service.call('POST', `/v1/callbacks/${stored.callbackId}/reprocess`)
   t.strictSame(outcome.body, { matched: 1, reprocessed: 1, verdicts: { applied: 1 }, dryRun: false })
   t.match(await service.get(`/v1/profiles/${device(1).iccid}`), { body: { state: 'ACTIVE', version: 1 } })

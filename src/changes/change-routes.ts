@@ -38,7 +38,9 @@ const Changes = Type.Object(
   { title: 'Changes', headers: { 'cache-control': { type: 'string', description: 'no-store' } } },
 )
 const Event = Type.String({
-  description: 'event: change, id: the cursor, data: the change as JSON; a comment line every 15 seconds',
+  description:
+    'event: change, id: the cursor, data: the change as JSON; a comment line every 15 seconds. First comes an id alone, ' +
+    'which is no event: the place where it begins, to come back to',
 })
 const errors = {
   400: ErrorReply,

@@ -4,7 +4,7 @@ import { performance } from 'node:perf_hooks'
 import type { Accounts } from '../operating/access.ts'
 import type { Cursors } from '../operating/cursor.ts'
 import type { ChangeFeed } from './change-feed.ts'
-import { type ChangeView, changeView, type Place } from './change-view.ts'
+import { type ChangeView, changeView, type Place, writePlace } from './change-view.ts'
 import { type ChangeFilter, placeAfter } from './find-changes.ts'
 
 export interface Follower {
@@ -36,7 +36,8 @@ export async function streamChanges(response: ServerResponse, follower: Follower
     // If it can't be written any more, the reader is gone, which ends the loop below.
     if (!response.write(text)) await once(response, 'drain', { signal: gone }).catch(() => undefined)
   }
-  await say(': connected\n\n')
+  // With its place, which is no event: who begins with `now` and is cut off before the first one comes back to that.
+  await say(`: connected\nid: ${writePlace(follower.after, cursors)}\n\n`)
   for (let at = follower.after; !gone.aborted; ) {
     const found = await feed.read(at, filter, accounts, atOnce)
     at = placeAfter(found)

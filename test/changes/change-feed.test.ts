@@ -173,6 +173,19 @@ t.test('a stream resumes after the last event that was seen', async t => {
   )
 })
 
+t.test('a stream that begins now and breaks before its first event is resumed where it began', async t => {
+  const service = await startTestService(t)
+  await service.callback(makeCallback({ requestId: 'before', ...device(1) }))
+  const begun = new AbortController()
+  const { body } = await fetch(`${service.url}/v1/changes/stream?after=now`, { signal: begun.signal })
+  const { value = '' } = (await body?.pipeThrough(new TextDecoderStream()).getReader().read()) ?? {}
+  begun.abort()
+  const id = /^id: (.*)\n\n$/m.exec(value)?.[1] ?? ''
+  t.equal(id, (await service.get('/v1/changes?after=now')).body.cursor)
+  await service.callback(makeCallback({ requestId: 'meanwhile', ...device(2) }))
+  t.match(await follow(t, service, 1, { 'last-event-id': id }, '?after=now').done, [{ requestId: 'meanwhile' }])
+})
+
 t.test('many readers wait without a database connection each, and all are let go when the service leaves', async t => {
   const service = await startTestService(t)
   const { cursor } = (await service.get('/v1/changes?after=now')).body

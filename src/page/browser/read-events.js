@@ -10,7 +10,7 @@ export function readEvents(onEvent) {
     rest = blocks.pop() ?? ''
     for (const block of blocks) {
       const id = /^id: ?(.*)$/m.exec(block)?.[1]
-      if (id !== undefined) onEvent(id)
+      if (id !== undefined && /^data:/m.test(block)) onEvent(id)
     }
   }
 }

@@ -55,10 +55,10 @@ export const changeRoutes: FastifyPluginAsyncTypebox<ChangeRoutesOptions> = asyn
   const closing = new AbortController()
   app.addHook('preClose', async () => closing.abort())
 
-  const position = (after: string | undefined): Place => {
+  const position = (after: string | undefined, where = 'query parameter: after'): Place => {
     if (after === undefined) return { id: 0n, thinned: true }
     if (after === 'now') return { id: feed.head(), thinned: false }
-    return readPlace(after, cursors)
+    return readPlace(after, cursors, where)
   }
 
   app.get(
@@ -138,7 +138,7 @@ export const changeRoutes: FastifyPluginAsyncTypebox<ChangeRoutesOptions> = asyn
       const last = request.headers['last-event-id']
       const gone = goneSignal(reply.raw, closing.signal)
       await feed.look()
-      const from = position(typeof last === 'string' ? last : after)
+      const from = typeof last === 'string' ? position(last, 'header: last-event-id') : position(after)
       // Refuses a cursor that is too old, while there is still a status to say so with.
       await feed.read(from, filter, accounts, 0)
       reply.hijack()

@@ -66,10 +66,10 @@ export function writePlace({ id, thinned }: Place, cursors: Cursors): string {
   return cursors.write({ direction: 'after', key: thinned ? [String(id), 'thinned'] : [String(id)] }, feedCursors)
 }
 
-/** Throws 400 for what is no cursor of the feed. */
-export function readPlace(cursor: string, cursors: Cursors): Place {
-  const [id, thinned] = cursors.read(cursor, feedCursors, 'after').key
-  if (typeof id !== 'string') throw new HttpError(400, 'query parameter: after is not a cursor of the feed')
+/** Throws 400 for what is no cursor of the feed, and names where it stood. */
+export function readPlace(cursor: string, cursors: Cursors, where: string): Place {
+  const [id, thinned] = cursors.read(cursor, feedCursors, where).key
+  if (typeof id !== 'string') throw new HttpError(400, `${where} is not a cursor of the feed`)
   return { id: BigInt(id), thinned: thinned !== undefined }
 }
 

@@ -106,7 +106,7 @@ const frameworkMessages = new Map([
   ['FST_ERR_BAD_URL', 'the URL is malformed'],
 ])
 
-const places: Record<string, string> = { querystring: 'query parameter', params: 'path parameter', body: 'body' }
+const places: Record<string, string> = { querystring: 'query parameter', params: 'path parameter', headers: 'header' }
 
 /** Names the field and what it must be, but never its value. */
 function validationMessage(validation: NonNullable<FastifyError['validation']>, context: string | undefined): string {

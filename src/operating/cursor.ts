@@ -14,8 +14,8 @@ export interface Position {
  */
 export interface Cursors {
   write(position: Position, listOf: unknown): string
-  /** Throws 400 for a cursor that was changed, made up, or belongs to another list. */
-  read(cursor: string, listOf: unknown, parameter?: string): Position
+  /** Throws 400 for a cursor that was changed, made up, or belongs to another list, and names where it stood. */
+  read(cursor: string, listOf: unknown, where?: string): Position
 }
 
 const signatureBytes = 12
@@ -34,13 +34,13 @@ export function createCursors(key: () => Buffer | null): Cursors {
       const content = JSON.stringify([direction === 'after' ? 1 : 0, ...key])
       return Buffer.concat([sign(content, listOf), Buffer.from(content)]).toString('base64url')
     },
-    read(cursor, listOf, parameter = 'cursor') {
+    read(cursor, listOf, where = 'query parameter: cursor') {
       const bytes = Buffer.from(cursor, 'base64url')
       const content = bytes.subarray(signatureBytes).toString()
       const signature = bytes.subarray(0, signatureBytes)
       // Decoding ignores characters outside base64url, and bits that don't fill a byte.
       const isAsWritten = bytes.toString('base64url') === cursor && signature.length === signatureBytes
-      if (!isAsWritten || !timingSafeEqual(signature, sign(content, listOf))) throw foreign(parameter)
+      if (!isAsWritten || !timingSafeEqual(signature, sign(content, listOf))) throw foreign(where)
       const [direction, ...position] = JSON.parse(content) as [number, ...CursorKey]
       return { direction: direction === 1 ? 'after' : 'before', key: position }
     },
@@ -53,6 +53,6 @@ function inOrder(_key: string, value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)))
 }
 
-function foreign(parameter: string): HttpError {
-  return new HttpError(400, `query parameter: ${parameter} is not a cursor of this list; begin without it`)
+function foreign(where: string): HttpError {
+  return new HttpError(400, `${where} is not a cursor of this list; begin without it`)
 }

@@ -109,6 +109,17 @@ t.test('the feed tells every change in order, from the beginning, from now, and 
   }
 })
 
+t.test('a Last-Event-ID that is no cursor is refused by its own name', async t => {
+  const service = await startTestService(t)
+  for (const id of ['abc', '1', 'x'.repeat(201)]) {
+    t.match(
+      await service.get('/v1/changes/stream?after=now', { 'last-event-id': id }),
+      { status: 400, body: { errorMessage: /^header: last-event-id / } },
+      id,
+    )
+  }
+})
+
 t.test('a reader that waits is answered when there is a change, and with an empty list when there is none', async t => {
   const service = await startTestService(t)
   const { cursor } = (await service.get('/v1/changes?after=now')).body

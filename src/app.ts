@@ -28,7 +28,7 @@ import { limitAsking } from './operating/rate-limit.ts'
 import { readQuery } from './operating/read-query.ts'
 import { requestId } from './operating/request-id.ts'
 import { serializeOnce } from './operating/serialize-once.ts'
-import { ambiguityOf, serverOptions } from './operating/strict-http.ts'
+import { ambiguityOf, passOverExpectations, serverOptions } from './operating/strict-http.ts'
 import { pageRoutes } from './page/page-routes.ts'
 import { credentialRoute } from './profiles/credential-route.ts'
 import { lookupRoute } from './profiles/lookup-route.ts'
@@ -103,6 +103,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   }).withTypeProvider<TypeBoxTypeProvider>()
 
   app.server.maxConnections = config.http.maxConnections
+  passOverExpectations(app.server)
 
   decorateRequests(app)
   app.setValidatorCompiler<TSchema>(compileExactly)

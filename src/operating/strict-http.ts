@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, Server } from 'node:http'
 import { HttpError } from './http-error.ts'
 
 export interface HttpLimits {
@@ -39,6 +39,11 @@ export function ambiguityOf({ rawHeaders, headers, httpVersion }: IncomingMessag
     return ambiguous('Transfer-Encoding needs HTTP/1.1')
   }
   return undefined
+}
+
+/** Node would refuse a request that expects what it does not know, in its own way; but it may as well be answered. */
+export function passOverExpectations(server: Server): void {
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response))
 }
 
 function ambiguous(message: string): HttpError {

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import t, { type Test } from 'tap'
+import { makeCallback } from '../fixtures/make-callback.ts'
 import { account, startTestService, takeTestService } from '../fixtures/service.ts'
 
 t.test('what is no clean HTTP request is answered in the one form, and its connection ends', async t => {
@@ -31,6 +32,14 @@ t.test('what is no clean HTTP request is answered in the one form, and its conne
     t.match(answer.head, /^connection: close\r?$/im, `${what}: the connection ends`)
     t.match(answer.head, /^x-request-id: \S+\r?$/im, what)
   }
+})
+
+t.test('what a request expects beside an answer is passed over, and costs no callback', async t => {
+  const { url } = await takeTestService(t)
+  const body = JSON.stringify(makeCallback())
+  const head = `POST /callbacks/${account}/CarrierService HTTP/1.1\r\nHost: localhost\r\nConnection: close`
+  const answer = await exchange(t, url, `${head}\r\nExpect: the-best\r\nContent-Length: ${body.length}\r\n\r\n${body}`)
+  t.match(answer, { status: 200, body: { verdict: 'unmatched' } })
 })
 
 t.test('headers or a body that take too long are answered 408, and do not keep their connection', async t => {

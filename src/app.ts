@@ -105,6 +105,7 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
   app.server.maxConnections = config.http.maxConnections
   passOverExpectations(app.server)
 
+  app.removeContentTypeParser('text/plain')
   decorateRequests(app)
   app.setValidatorCompiler<TSchema>(compileExactly)
   app.setErrorHandler(answerError)

@@ -37,6 +37,24 @@ t.test('a parameter that is not as described is refused by name, at every route'
   t.ok(asked > 80, `${asked} asked`)
 })
 
+t.test('a body that is not sent as JSON is refused for that, at every route', async t => {
+  const service = await takeTestService(t)
+  const { paths } = (await service.get('/openapi.json')).body
+  const operations = Object.entries(paths as Row).flatMap(([path, methods]) =>
+    Object.entries(methods as Row)
+      .filter(([, operation]) => (operation as Row).responses['415'] !== undefined && path.startsWith('/v1/'))
+      .map(([method]) => ({ method, path })),
+  )
+  t.ok(operations.length >= 5)
+  for (const { method, path } of operations) {
+    const at = path.replace('{requestId}', path.endsWith('/settle') ? `submission-${'0'.repeat(36)}` : 'request-1')
+    for (const type of ['text/plain', 'text/plain;charset=UTF-8', 'application/x-www-form-urlencoded']) {
+      const answer = await service.call(method.toUpperCase(), at, { headers: { 'content-type': type }, body: '{}' })
+      t.match(answer, { status: 415, body: { errorMessage: /application\/json/ } }, `${method} ${at} ${type}`)
+    }
+  }
+})
+
 t.test('a body with a character that no text may hold is refused, and nothing of it is kept', async t => {
   const service = await takeTestService(t)
   const devices = [{ deviceIds: [{ kind: 'iccid', id: device(1).iccid }] }]

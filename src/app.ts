@@ -96,7 +96,8 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     keepAliveTimeout: 75_000,
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    routerOptions: { maxParamLength: 256 },
+    // As long as may come at all: how long each may be is said by its route, and what is too long is refused by its name.
+    routerOptions: { maxParamLength: config.http.maxHeaderSize },
     schemaController: { compilersFactory: { buildSerializer: serializeOnce } },
     clientErrorHandler: answerUnreadableRequest,
     frameworkErrors: answerError,

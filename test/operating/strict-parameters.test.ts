@@ -1,5 +1,5 @@
 import t from 'tap'
-import { device } from '../fixtures/make-callback.ts'
+import { device, makeCallback } from '../fixtures/make-callback.ts'
 import { account, type Row, takeTestService } from '../fixtures/service.ts'
 
 t.test('a parameter that is not as described is refused by name, at every route', async t => {
@@ -35,6 +35,29 @@ t.test('a parameter that is not as described is refused by name, at every route'
     if ((methods as Row).get !== undefined && !/\{id\}/.test(path)) await refused(`${at}?unknown=1`, 'unknown')
   }
   t.ok(asked > 80, `${asked} asked`)
+})
+
+t.test('a name in a path is what it is however long it is', async t => {
+  const service = await takeTestService(t)
+  const long = '8'.repeat(10_000)
+  for (const [name, path] of [
+    ['iccid', `/v1/profiles/${long}`],
+    ['iccid', `/v1/profiles/${long}/history`],
+    ['id', `/v1/devices/eid/${long}`],
+    ['requestId', `/v1/activations/${long}/targets`],
+    ['id', `/v1/callbacks/${long}`],
+  ] as const) {
+    const expected = { status: 400, body: { errorCode: '400', errorMessage: new RegExp(`^path parameter: ${name} `) } }
+    t.match(await service.get(path), expected, name)
+  }
+  for (const path of [`/callbacks/${long}/CarrierService`, `/callbacks/${account}/${long}`]) {
+    const answer = await service.call('POST', path, { body: makeCallback() })
+    t.match(
+      answer,
+      { status: 403, body: { errorMessage: 'not accepted' } },
+      'a listener of a longer name is unknown too',
+    )
+  }
 })
 
 t.test('a body that is not sent as JSON is refused for that, at every route', async t => {

@@ -61,19 +61,22 @@ export async function findPage<Row>(cursors: Cursors, request: PageRequest, list
   const from = request.cursor === undefined ? null : cursors.read(request.cursor, list.listOf)
   const backwards = from?.direction === 'before'
   const ascending = (list.descending ?? false) === backwards
-  const part = { order: list.order, ascending, behind: from?.key ?? null }
+  const behind = from === null || from.key.length === 0 ? null : from.key
+  const part = { order: list.order, ascending, behind }
   const found = await list.find(beyond(part), orderBy(part), limit + 1, part)
   const more = found.length > limit
   const rows = found.slice(0, limit)
   if (backwards) rows.reverse()
 
+  const write = (direction: Position['direction'], row: Row | undefined) =>
+    cursors.write({ direction, key: row === undefined ? [] : list.keyOf(row) }, list.listOf)
+  // Where all rows of a page have left the list meanwhile, the way back begins at that end: a cursor without a key.
   const [first, last] = [rows[0], rows.at(-1)]
-  const write = (direction: Position['direction'], row: Row) =>
-    cursors.write({ direction, key: list.keyOf(row) }, list.listOf)
+  const [hasBefore, hasAfter] = backwards ? [more, behind !== null] : [behind !== null, more]
   return {
     rows,
-    next: last !== undefined && (more || backwards) ? write('after', last) : null,
-    prev: first !== undefined && (backwards ? more : from !== null) ? write('before', first) : null,
+    next: hasAfter ? write('after', last) : null,
+    prev: hasBefore ? write('before', first) : null,
   }
 }
 

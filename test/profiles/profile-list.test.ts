@@ -98,6 +98,33 @@ t.test('pages stay in place while profiles change groups and new ones come', asy
   )
 })
 
+t.test('a page whose rows have left the list is no dead end', async t => {
+  const service = await takeTestService(t)
+  const say = (n: number, state: string) =>
+    service.callback(makeCallback({ requestId: `request-${n}-${state}`, ...device(n), state }))
+  for (let n = 0; n < 6; n += 1) await say(n, 'ACTIVE')
+  const ask = async (cursor: string | null) => {
+    const { body } = await service.get(`/v1/profiles?state=ACTIVE&limit=2${cursor === null ? '' : `&cursor=${cursor}`}`)
+    return { numbers: numbers(body.items), next: body.next, prev: body.prev }
+  }
+  const second = await ask((await ask(null)).next)
+  const third = await ask(second.next)
+  t.match([second, third], [{ numbers: [2, 3] }, { numbers: [4, 5], next: null }])
+  for (const n of [0, 1]) await say(n, 'SUSPEND')
+  const gone = await ask(second.prev)
+  t.match(gone, { numbers: [], prev: null, next: /./ })
+  t.match(await ask(gone.next), { numbers: [2, 3], prev: null, next: /./ })
+
+  for (const n of [4, 5]) await say(n, 'SUSPEND')
+  const after = await ask(second.next)
+  t.match(after, { numbers: [], next: null, prev: /./ })
+  t.match(await ask(after.prev), { numbers: [2, 3], prev: null, next: null })
+
+  for (const n of [2, 3]) await say(n, 'SUSPEND')
+  const empty = await ask(after.prev)
+  t.match(empty, { numbers: [], prev: null, next: null })
+})
+
 t.test('a list has another tag when a login was forgotten', async t => {
   const service = await takeTestService(t)
   await service.callback(makeCallback({ requestId: 'one', ...device(1), secret: 'forgotten' }))

@@ -5,7 +5,8 @@ import { Maybe } from './schemas.ts'
 
 export const pageQuery = {
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 100 })),
-  cursor: Type.Optional(Type.String({ maxLength: 1000, description: '`next` or `prev` of an earlier answer' })),
+  // An identifier may be anything that fits into an index, and its cursor holds it.
+  cursor: Type.Optional(Type.String({ maxLength: 8_000, description: '`next` or `prev` of an earlier answer' })),
 }
 
 /**

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import type { Accounts } from '../../src/operating/access.ts'
@@ -123,6 +124,23 @@ t.test('a page whose rows have left the list is no dead end', async t => {
   for (const n of [2, 3]) await say(n, 'SUSPEND')
   const empty = await ask(after.prev)
   t.match(empty, { numbers: [], prev: null, next: null })
+})
+
+t.test('a list is paged past an identifier of any length', async t => {
+  const service = await takeTestService(t)
+  const odd = randomBytes(1_200).toString('hex')
+  for (const iccid of [odd, device(1).iccid]) {
+    t.match(await service.callback(makeCallback({ requestId: 'odd', iccid })), { body: { verdict: 'unmatched' } })
+  }
+  const seen: string[] = []
+  for (let cursor = ''; ; ) {
+    const { status, body } = await service.get(`/v1/profiles?limit=1${cursor}`)
+    t.equal(status, 200)
+    seen.push(...body.items.map(({ iccid }: Row) => iccid))
+    if (body.next === null) break
+    cursor = `&cursor=${body.next}`
+  }
+  t.strictSame(new Set(seen), new Set([odd, device(1).iccid]))
 })
 
 t.test('a list has another tag when a login was forgotten', async t => {

@@ -47,7 +47,7 @@ function nameOf(method: string, path: string): string {
 
 function addAnswers(operation: Operation): void {
   const { 'x-scope': scope, responses, requestBody } = operation
-  const guarded = scope === undefined ? [] : scope === 'metrics' ? [401, 403, 503] : [401, 403, 429, 503]
+  const guarded = scope === undefined ? [] : scope === 'metrics' ? [401, 403, 503] : [401, 403, 429, 500, 503]
   const withBody = requestBody === undefined ? [] : [400, 413, 415]
   for (const status of [...guarded, ...withBody]) {
     responses[status] ??= { content: { 'application/json': { schema: ofName('Error') } } }
@@ -101,6 +101,7 @@ const meanings: { [status: string]: string } = {
   413: 'The body is too large',
   415: 'The body is not JSON',
   429: 'The token made too many requests; ask again after Retry-After seconds',
+  500: 'Something is wrong inside: the log of the service has more under the same x-request-id',
   503: 'Not available now: the database is away or starting; ask again after Retry-After seconds',
 }
 
@@ -113,6 +114,7 @@ const examples: { [status: string]: string } = {
   413: 'the body is too large',
   415: 'send the body as application/json',
   429: 'this token made too many requests; ask again after Retry-After seconds',
+  500: 'internal error; the log of the service has more under this x-request-id',
   503: 'not available now; ask again',
 }
 

@@ -86,11 +86,11 @@ export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoute
       },
     },
     async (request, reply) => {
-      const { requestId } = request.params
       const { accounts } = accessOf(request)
-      const activation = await findActivation(seenBy(accounts), requestId, accounts)
+      const activation = await findActivation(seenBy(accounts), request.params.requestId, accounts)
       if (activation === null) throw new HttpError(404, 'not found')
-      const filter = { requestId, accountName: activation.account_name }
+      // It may have been asked for by the name that stood for it while its requestId was unknown.
+      const filter = { requestId: activation.request_id, accountName: activation.account_name }
       const page = await findCallbacks(seenBy(accounts), cursors, filter, accounts, request.query)
       if (answeredUnchanged(request, reply, entityTag([page.rows.map(callbackTagParts), page.next, page.prev])))
         return reply

@@ -46,7 +46,13 @@ t.test('a person can settle it under a requestId that was recorded with the very
   const recorded = await service.call('PUT', '/v1/activations/told-1', { body: { accountName, ...request } })
   t.equal(recorded.status, 201)
   t.match(await settle(name, 'told-1'), { status: 200, body: { requestId: 'told-1' } })
-  t.match(await service.get(`/v1/activations/${name}`), { body: { requestId: 'told-1' } })
+  await service.callback(makeCallback({ ...device(1), requestId: 'told-1' }))
+  for (const part of ['', '/targets', '/callbacks']) {
+    const named = await service.get(`/v1/activations/told-1${part}`)
+    t.match(named, { status: 200 })
+    t.strictSame((await service.get(`/v1/activations/${name}${part}`)).body, named.body, `its old name shows ${part}`)
+  }
+  t.match(await service.get(`/v1/activations/${name}/callbacks`), { body: { items: [{ requestId: 'told-1' }] } })
 })
 
 t.test('callbacks settle nothing under a requestId that somebody records at that moment', async t => {

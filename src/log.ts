@@ -8,6 +8,8 @@ export interface LogOptions {
 
 /** Bytes: PIPE_BUF of Linux. */
 const pipeAtOnce = 4_096
+/** Characters of lines that nobody has taken yet. */
+const mostWaiting = 16 * 2 ** 20
 
 /**
  * One JSON object a line on standard output. Written behind the work's back, or every callback would wait for the pipe;
@@ -24,8 +26,29 @@ export function createLog(level: string, { traceIds, worker = null }: LogOptions
       formatters: { level: label => ({ level: label }) },
       serializers: { err: describeError, error: describeError },
     },
-    pino.destination({ fd: 1, sync: false, ...(worker === null ? {} : { maxWrite: pipeAtOnce }) }),
+    standardOutput(worker === null ? {} : { maxWrite: pipeAtOnce }),
   )
+}
+
+/**
+ * One that can't be written, as on a full disk, costs lines and nothing else: what waits goes out when it is taken
+ * again, and what is more than may wait is lost.
+ */
+function standardOutput(options: { maxWrite?: number }) {
+  const output = pino.destination({ fd: 1, sync: false, maxLength: mostWaiting, ...options })
+  let isTaken = true
+  output.on('error', () => {
+    isTaken = false
+  })
+  output.on('write', () => {
+    isTaken = true
+  })
+  // At the exit it would be tried for ever, and the process never end.
+  const flush = output.flushSync.bind(output)
+  output.flushSync = () => {
+    if (isTaken) flush()
+  }
+  return output
 }
 
 /**

@@ -11,7 +11,7 @@ import {
 } from './incoming-callback.ts'
 import { type StoredCallback, storeCallbacks } from './store-callbacks.ts'
 import { StoreBusy, StoreRefused, StoreUnavailable } from './store-errors.ts'
-import { takesBytesOf } from './takes-bytes.ts'
+import { takesBytesOf, tryBytesOf } from './takes-bytes.ts'
 import { findHeldCallbacks, fingerprintsOf, type Waiting, waitFor } from './waiting-callback.ts'
 
 export interface CallbackWriter {
@@ -161,15 +161,17 @@ export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptio
   async function writeBatch(batch: readonly Waiting[], triedBefore = 0): Promise<void> {
     for (let attempt = triedBefore + 1; ; attempt += 1) {
       let wanted = batch.filter(entry => !entry.givenUp && !entry.answered)
+      let bytesTaken = false
       try {
         if (wanted.some(entry => entry.suspect)) wanted = await setHeldAside(wanted)
         if (wanted.length === 0) return
+        bytesTaken = await tryBytesOfSuspect(wanted)
         return answer(wanted, await writeOnce(wanted))
       } catch (error) {
         const refusal = refusalOf(error)
         for (const { prepared } of wanted) if (prepared !== null) prepared.tried = true
         options.onRetry?.(refusal, error, wanted.length)
-        deadly.failed(fingerprintsOf(wanted), error)
+        deadly.failed(fingerprintsOf(wanted), error, bytesTaken)
         if (wanted.length > 1 && wanted.some(mustGoAlone)) return writeEach(wanted)
         if (refusal === 'refused') return writeApart(wanted, error)
         if (refusal === 'unwell' && attempt >= triesOfUnwell) return writeApart(wanted, error, attempt)
@@ -183,6 +185,14 @@ export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptio
 
   function mustGoAlone({ prepared }: Waiting): boolean {
     return prepared !== null && deadly.isSuspect(prepared.fingerprint)
+  }
+
+  /** One that may crash the server is written when the server is there, and takes what else it is given. */
+  async function tryBytesOfSuspect([entry, ...others]: readonly Waiting[]): Promise<boolean> {
+    const known = keys()
+    if (entry === undefined || others.length > 0 || !mustGoAlone(entry) || known === null) return false
+    await tryBytesOf(db, entry.message, known)
+    return true
   }
 
   async function writeOnce(batch: readonly Waiting[]): Promise<StoredCallback[]> {

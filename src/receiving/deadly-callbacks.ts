@@ -3,17 +3,17 @@ import { isCutOff } from '../database/refusal.ts'
 
 /**
  * Callbacks that were being written when their connection ended without a word, as it does when the server's process
- * for it crashes; a broken link looks the same. One to which this happened twice is written alone from then on. If it
- * then ends its connection time and again while others are committed in between, it is what crashes the server.
- * Identified by fingerprint, since senders and the spool deliver it again.
+ * for it crashes; a link that breaks looks the same. One that met this twice is written alone from then on, and each
+ * time only when the server has just taken its mere bytes. When that ends its connection time and again it is what
+ * crashes the server. Identified by fingerprint, since senders and the spool deliver it again.
  */
 export interface DeadlyCallbacks {
   /** Whether it is to be written alone. */
   isSuspect(fingerprint: string): boolean
   /** Whether it must be kept in another form, because the server does not survive this one. */
   isDeadly(fingerprint: string): boolean
-  /** The transaction of these failed. */
-  failed(fingerprints: readonly string[], error: unknown): void
+  /** The transaction of these failed: of one alone whose mere bytes were taken a moment before, or not. */
+  failed(fingerprints: readonly string[], error: unknown, bytesTaken: boolean): void
   committed(fingerprints: readonly string[]): void
 }
 
@@ -23,32 +23,31 @@ const mostRemembered = 10_000
 
 interface Suspicion {
   cutOff: number
-  /** How often it was written alone, with something else committed since the time before. */
+  /** How often of these the server took its mere bytes a moment before. */
   alone: number
-  /** Transactions that had been committed by the last time. */
-  commits: number
 }
 
-const none: Suspicion = { cutOff: 0, alone: 0, commits: -1 }
+const none: Suspicion = { cutOff: 0, alone: 0 }
 
 export function watchDeadlyCallbacks(): DeadlyCallbacks {
   const suspicions = new LRUCache<string, Suspicion>({ max: mostRemembered })
-  let commits = 0
+  const of = (fingerprint: string) => (suspicions.size > 0 ? (suspicions.get(fingerprint) ?? none) : none)
+  const isDeadly = (fingerprint: string) => of(fingerprint).alone >= deadlyAfter
 
   return {
-    isSuspect: fingerprint => suspicions.size > 0 && (suspicions.get(fingerprint) ?? none).cutOff >= suspectAfter,
-    isDeadly: fingerprint => suspicions.size > 0 && (suspicions.get(fingerprint) ?? none).alone >= deadlyAfter,
-    failed(fingerprints, error) {
+    isSuspect: fingerprint => of(fingerprint).cutOff >= suspectAfter,
+    isDeadly,
+    failed(fingerprints, error, bytesTaken) {
       if (!isCutOff(error)) return
       for (const fingerprint of fingerprints) {
-        const known = suspicions.get(fingerprint) ?? none
-        const counts = fingerprints.length === 1 && commits > known.commits
-        suspicions.set(fingerprint, { cutOff: known.cutOff + 1, alone: known.alone + (counts ? 1 : 0), commits })
+        const { cutOff, alone } = of(fingerprint)
+        suspicions.set(fingerprint, { cutOff: cutOff + 1, alone: alone + (bytesTaken ? 1 : 0) })
       }
     },
     committed(fingerprints) {
-      commits += 1
-      if (suspicions.size > 0) for (const fingerprint of fingerprints) suspicions.delete(fingerprint)
+      if (suspicions.size === 0) return
+      // One that is deadly was committed in another form: its repeats would crash the server as it did.
+      for (const fingerprint of fingerprints) if (!isDeadly(fingerprint)) suspicions.delete(fingerprint)
     },
   }
 }

@@ -5,18 +5,26 @@ import { storeCallbacks } from './store-callbacks.ts'
 class TakenBack extends Error {}
 
 /**
- * Whether the database takes this callback as mere bytes. Nothing is kept of the attempt: it tells a server in trouble,
- * which fails whatever it is given, from one that fails at the content of this callback.
+ * Resolves when the database takes this callback as mere bytes, of which nothing is kept; else rejects as that went. It
+ * tells a server that is not well, or not there, from one that fails at what this callback says.
  */
-export async function takesBytesOf(db: PipelinedDatabase, message: Authentic, keys: Keys): Promise<boolean> {
+export async function tryBytesOf(db: PipelinedDatabase, message: Authentic, keys: Keys): Promise<void> {
   const asBytes = quarantineCallback(message, 'tried, and taken back', keys)
-  const tried = db.transaction(async trx => {
-    const { written } = await storeCallbacks(trx, [asBytes])
-    await written
-    throw new TakenBack()
-  })
-  return tried.then(
+  try {
+    await db.transaction(async trx => {
+      const { written } = await storeCallbacks(trx, [asBytes])
+      await written
+      throw new TakenBack()
+    })
+  } catch (error) {
+    if (!(error instanceof TakenBack)) throw error
+  }
+}
+
+/** The same, told. */
+export function takesBytesOf(db: PipelinedDatabase, message: Authentic, keys: Keys): Promise<boolean> {
+  return tryBytesOf(db, message, keys).then(
+    () => true,
     () => false,
-    error => error instanceof TakenBack,
   )
 }

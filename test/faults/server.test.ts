@@ -109,7 +109,7 @@ t.test('whatever becomes of PostgreSQL, the same process goes on by itself', asy
       t.strictSame(await postgres.sql("select reason from callbacks where verdict = 'quarantined'"), [
         { reason: 'ended the connection to the database each time it was written' },
       ])
-      // Twice among others, three times alone. One before anything else was committed proves nothing, and comes on top.
+      // Twice among others, three times alone.
       t.ok(crashes >= 3 && crashes <= 12, `${crashes} crashes`)
       t.match(await postgres.sql("select count(*)::int from callbacks where body like '%deadly-request%'"), [
         { count: 0 },
@@ -122,6 +122,22 @@ t.test('whatever becomes of PostgreSQL, the same process goes on by itself', asy
       await postgres.sql("delete from callbacks where verdict = 'quarantined'")
     },
   )
+
+  await parent.test('it is found when nothing else comes, too', async t => {
+    const crashing = crashWhoSleeps()
+    const deadly = makeCallback({ requestId: 'deadly-request-alone', ...device(900_001), ...listener })
+    const post = () => request('POST', `${server.url}/callbacks/${account}/CarrierService`, deadly)
+    let answer = await post()
+    await until(async () => {
+      if (answer?.status !== 200) answer = await post()
+      return answer?.status === 200
+    })
+    t.match(answer?.body, { verdict: 'quarantined' })
+    t.match(await post(), { status: 200, body: { verdict: 'repeated' } })
+    const crashes = await crashing.stop()
+    t.ok(crashes >= 5 && crashes <= 12, `${crashes} crashes`)
+    await postgres.sql("delete from callbacks where verdict = 'quarantined'")
+  })
 
   await parent.test('who loses the connection by the crash of another one is told so', async t => {
     const [crashing, other] = await Promise.all([open(t), open(t)])

@@ -40,15 +40,13 @@ export function holdSpools({ config, sealer, log, isFirst }: HoldSpoolsOptions):
   let own: Spool | null = null
   let told: string | null = null
 
-  function askForOwn(): void {
-    if (maxBytes === null) return
+  function askForOwn(maxBytes: number): void {
     try {
       own = openSpool({ dataDir, sealer, maxBytes })
     } catch (error) {
       tell(error)
       return
     }
-    clearInterval(asking)
     if (told !== null) log.info('the spool in DATA_DIR could be opened after all')
     have(own)
   }
@@ -65,21 +63,17 @@ export function holdSpools({ config, sealer, log, isFirst }: HoldSpoolsOptions):
     } else log.error({ err: error }, 'the spool in DATA_DIR can not be opened: running without one')
   }
 
-  /**
-   * Left by workers that no longer exist, or from a time when a spool was wanted here: somebody has to bring these in.
-   */
-  function openLeft(): void {
-    const folders = [...(maxBytes === null ? [dataDir] : []), ...leftFolders(dataDir, workers)]
-    for (const folder of folders.filter(folder => existsSync(path.join(folder, spoolFile)))) {
-      try {
-        const left = openSpool({ dataDir: folder, sealer, maxBytes: maxBytes ?? 0 })
-        if (left.depth() > 0) have(left)
-        else left.close()
-      } catch (error) {
-        if (!(error instanceof SpoolTaken))
-          log.error({ err: error, folder }, 'a spool that another process left can not be opened')
-      }
+  /** False: who filled it has it still, and may leave more in it. */
+  function openLeft(folder: string): boolean {
+    try {
+      const left = openSpool({ dataDir: folder, sealer, maxBytes: maxBytes ?? 0 })
+      if (left.depth() > 0) have(left)
+      else left.close()
+    } catch (error) {
+      if (error instanceof SpoolTaken) return false
+      log.error({ err: error, folder }, 'a spool that another process left can not be opened')
     }
+    return true
   }
 
   function have(spool: Spool): void {
@@ -88,9 +82,18 @@ export function holdSpools({ config, sealer, log, isFirst }: HoldSpoolsOptions):
     for (const listener of listeners) listener(spool)
   }
 
-  const asking = maxBytes === null ? undefined : setInterval(askForOwn, askAgainMs).unref()
-  askForOwn()
-  if (isFirst) openLeft()
+  /** Of workers that there are no more, or of the time when a spool was wanted here: somebody has to bring these in. */
+  let left = (isFirst ? [...(maxBytes === null ? [dataDir] : []), ...leftFolders(dataDir, workers)] : []).filter(
+    folder => existsSync(path.join(folder, spoolFile)),
+  )
+  function ask(): void {
+    if (own === null && maxBytes !== null) askForOwn(maxBytes)
+    left = left.filter(folder => !openLeft(folder))
+    if (left.length === 0 && (own !== null || maxBytes === null)) clearInterval(asking)
+  }
+
+  const asking = setInterval(ask, askAgainMs).unref()
+  ask()
   return {
     own: () => own,
     all: () => had,

@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import t from 'tap'
-import { openSpool } from '../../src/receiving/spool.ts'
+import { openSpool, type Spool } from '../../src/receiving/spool.ts'
 import { createSealer } from '../../src/secrets/sealer.ts'
 import { until } from '../fixtures/carrier.ts'
 import { createTestDatabase } from '../fixtures/database.ts'
@@ -85,21 +85,40 @@ t.test('workers share the embedded database, and what makes one of them fail end
 t.test('what a worker left on the disk is brought in when there are fewer', async t => {
   const dataDir = await mkdtemp(path.join(tmpdir(), 'workers-test-'))
   t.teardown(() => rm(dataDir, { recursive: true, force: true }))
-  for (const number of [2, 3]) {
-    const folder = path.join(dataDir, `worker-${number}`)
-    await mkdir(folder)
-    const spool = openSpool({ dataDir: folder, sealer: createSealer(Buffer.alloc(32, 7)), maxBytes: 1_000_000 })
-    const bytes = Buffer.from(JSON.stringify(makeCallback({ requestId: `left-${number}`, ...device(number) })))
-    const id = `00000000-0000-4000-8000-00000000000${number}`
-    await spool.add({ id, accountName: account, serviceName: 'CarrierService', bytes })
-    spool.close()
-  }
+  for (const number of [2, 3]) (await keepCallback(dataDir, number)).close()
   const service = await startTestService(t, { DATA_DIR: dataDir, WORKERS: '2' })
   t.strictSame(await broughtIn(service), ['left-3'], 'of a worker that there is no more, and of no other')
   await service.close()
   const alone = await startTestService(t, { DATA_DIR: dataDir })
   t.strictSame(await broughtIn(alone), ['left-2'])
 })
+
+t.test('what a worker leaves that goes after the new ones have come is brought in then', async t => {
+  const dataDir = await mkdtemp(path.join(tmpdir(), 'workers-test-'))
+  t.teardown(() => rm(dataDir, { recursive: true, force: true }))
+  const leaving = await keepCallback(dataDir, 3)
+  const service = await startTestService(t, { DATA_DIR: dataDir, WORKERS: '2' })
+  t.equal(await metric(service.url, 'thingspace_spool_depth '), 0)
+  leaving.close()
+  t.equal(
+    await until(
+      () => metric(service.url, 'thingspace_spool_drained_total '),
+      drained => drained === 1,
+    ),
+    1,
+  )
+  t.strictSame(await broughtIn(service), ['left-3'])
+})
+
+/** In the spool of that worker, which still has it. */
+async function keepCallback(dataDir: string, number: number): Promise<Spool> {
+  const folder = path.join(dataDir, `worker-${number}`)
+  const spool = openSpool({ dataDir: folder, sealer: createSealer(Buffer.alloc(32, 7)), maxBytes: 1_000_000 })
+  const bytes = Buffer.from(JSON.stringify(makeCallback({ requestId: `left-${number}`, ...device(number) })))
+  const id = `00000000-0000-4000-8000-00000000000${number}`
+  await spool.add({ id, accountName: account, serviceName: 'CarrierService', bytes })
+  return spool
+}
 
 /** The requests whose callbacks came from the disk, once nothing lies there any more. */
 async function broughtIn({ url, sql }: TestService): Promise<string[]> {

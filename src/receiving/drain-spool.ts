@@ -57,14 +57,24 @@ export function drainSpool(options: DrainSpoolOptions): Drain {
     const last = rows.at(-1)
     if (last === undefined) return rest(place)
     const unopened = rows.flatMap(row => (row.callback === null ? [row.place] : []))
-    spool.setAside(unopened)
-    if (unopened.length > 0) options.onUnopened(unopened.length)
+    if (unopened.length > 0 && isWritten(() => spool.setAside(unopened))) options.onUnopened(unopened.length)
     const done = await store(rows)
-    spool.remove(done)
-    if (done.length > 0) options.onDrained(done.length)
-    if (done.length + unopened.length < rows.length) await pause()
+    const removed = isWritten(() => spool.remove(done))
+    if (removed && done.length > 0) options.onDrained(done.length)
+    if (!removed || done.length + unopened.length < rows.length) await pause()
     // The database is back: start from the oldest.
     return away && !outage.isOn() ? 0 : last.place
+  }
+
+  /** False: the disk has no room even for that. What stays is known when it comes again, and holds up nothing meanwhile. */
+  function isWritten(change: () => void): boolean {
+    try {
+      change()
+      return true
+    } catch (error) {
+      options.onFailure(error)
+      return false
+    }
   }
 
   async function store(rows: readonly SpoolRow[]): Promise<number[]> {

@@ -110,11 +110,20 @@ export function driverProblem(error: unknown): string | null {
 const linkCodes = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
+  'ECONNABORTED',
   'EPIPE',
   'ETIMEDOUT',
   'EHOSTUNREACH',
+  'EHOSTDOWN',
+  'ENETUNREACH',
+  'ENETDOWN',
+  'EADDRNOTAVAIL',
   'ENOTFOUND',
   'EAI_AGAIN',
+  'EAI_FAIL',
+  // This process has no handle left for a connection.
+  'EMFILE',
+  'ENFILE',
 ])
 const driverMessages = [
   'timeout exceeded when trying to connect',

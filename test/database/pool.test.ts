@@ -53,3 +53,12 @@ t.test('a statement goes on when a newer version has added a column, after one t
 function open(url: string) {
   return openPool(connection(url, { connections: 1, statementTimeoutMs: 5_000 }))
 }
+
+t.test(
+  'a link that can not be made, for whatever reason of the network or of this process, is no fault of who asks',
+  async t => {
+    const codes = ['ECONNREFUSED', 'ENETUNREACH', 'EHOSTUNREACH', 'EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN', 'EMFILE']
+    for (const code of codes) t.ok(isDatabaseAway(Object.assign(new Error('connect'), { code })), code)
+    t.notOk(isDatabaseAway(Object.assign(new Error('read'), { code: 'EISDIR' })))
+  },
+)

@@ -34,12 +34,19 @@ export async function migrate<Tables>(db: Kysely<Tables>): Promise<string[]> {
   // The migrator would read much of the catalogue to find this out, at every start.
   const [ours, done] = await Promise.all([stepNames(), stepsDone(db)])
   if (ours.join() === done.join()) return []
+  const foreign = done.filter(name => !ours.includes(name))
+  if (foreign.length > 0) throw new Error(laterVersion(foreign))
   const { error, results } = await migrator(db).migrateToLatest()
   if (error !== undefined) {
     const failed = results?.find(result => result.status === 'Error')?.migrationName
     throw new Error(`migration ${failed ?? ''} failed${wordsOf(error)}; nothing of it was kept`, { cause: error })
   }
   return (results ?? []).map(result => result.migrationName)
+}
+
+/** Whether this version gets on with that schema, only who made it knows. */
+function laterVersion(steps: readonly string[]): string {
+  return `the schema is of a later version, with ${steps.join(', ')}: run that one, or this one with MIGRATE=off`
 }
 
 /**

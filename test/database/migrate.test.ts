@@ -43,5 +43,5 @@ t.test('what is missing is told, and is all that runs; a step that the code does
   t.strictSame(await migrate(db), steps.slice(-1))
   t.strictSame(await migrate(db), [])
   await sql`insert into kysely_migration values ('9999-of-a-later-version', now()::text)`.execute(db)
-  await t.rejects(migrate(db), /9999-of-a-later-version|failed/)
+  await t.rejects(migrate(db), /of a later version, with 9999-of-a-later-version: .* MIGRATE=off/)
 })

@@ -55,11 +55,19 @@ function standardOutput(options: { maxWrite?: number }) {
  * What a log line may contain of an error. An allow-list: messages from PostgreSQL and from parsers quote the very
  * values that must not be logged, and so do `detail` and `where`.
  */
-export function describeError(error: unknown): object {
+export function describeError(thrown: unknown): object {
+  const error = isCopyOfError(thrown) ? Object.assign(new Error(thrown.message), thrown) : thrown
   if (!(error instanceof Error)) return { name: typeof error }
   const { constraint, table } = error as { constraint?: string; table?: string }
   const cause = error.cause === undefined ? {} : { cause: describeError(error.cause) }
   return { name: error.name, code: errorCode(error), constraint, table, at: whereFrom(error), ...cause }
+}
+
+/** The job library hands on the fields of an error, which make none. */
+function isCopyOfError(thrown: unknown): thrown is { message: string; stack: string } {
+  if (typeof thrown !== 'object' || thrown === null || thrown instanceof Error) return false
+  const { message, stack } = thrown as { message?: unknown; stack?: unknown }
+  return typeof message === 'string' && typeof stack === 'string'
 }
 
 function errorCode(error: Error): string | undefined {

@@ -4,15 +4,16 @@ import { existsSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import path from 'node:path'
 import t from 'tap'
+import { describeError } from '../../src/log.ts'
 import { childEnvironment } from '../fixtures/child-environment.ts'
 
 const full = '/dev/full'
-const log = path.join(import.meta.dirname, '..', '..', 'src', 'log.ts')
+const source = path.join(import.meta.dirname, '..', '..', 'src', 'log.ts')
 
 /** Logs in turns of its own, so that each line meets what became of the one before. */
 const program = `
   import { setTimeout as sleep } from 'node:timers/promises'
-  import { createLog } from ${JSON.stringify(log)}
+  import { createLog } from ${JSON.stringify(source)}
   const log = createLog('info')
   for (let n = 0; n < 5; n += 1) {
     log.info('a line')
@@ -34,4 +35,13 @@ t.test('a log that can not be written ends no process, and lets it leave', { ski
   const [code] = await once(child, 'close')
   await output.close()
   t.strictSame({ code, said }, { code: 0, said: 'still here' })
+})
+
+t.test('the fields of an error tell as much as the error, and no more', async t => {
+  const error = Object.assign(new Error('a value'), { code: '57P01', detail: 'a value' })
+  const copy = { ...error, message: error.message, stack: error.stack, queue: 'inbox' }
+  t.strictSame(describeError(copy), describeError(error))
+  t.notMatch(JSON.stringify(describeError(copy)), /a value/)
+  t.match(describeError(copy), { code: '57P01' })
+  t.strictSame(describeError({ message: 'a value' }), { name: 'object' })
 })

@@ -37,7 +37,8 @@ const couldNotStart = 1
 export async function runWorkers(config: Config, log: Logger): Promise<Workers> {
   answerMetrics()
   const sealKey = config.databaseUrl === null ? await readSealKey(config) : null
-  const embedded = sealKey === null ? null : await startEmbedded(config.dataDir, line => log.info(line))
+  const say = (line: string) => log.info(line)
+  const embedded = sealKey === null ? null : await startEmbedded(config.dataDir, say, config.workers)
   const shared: Env = embedded === null || sealKey === null ? {} : { DATABASE_URL: embedded.url, SEAL_KEY: sealKey }
   const running = new Map<number, Worker>()
   let closing = false

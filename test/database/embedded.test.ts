@@ -11,6 +11,7 @@ import { findBinaries } from '../../src/database/embedded-binaries.ts'
 import { findCluster, removeDataDirectory } from '../../src/database/embedded-cluster.ts'
 import { findPostmaster } from '../../src/database/embedded-predecessor.ts'
 import { canEnter, findServerUser } from '../../src/database/embedded-process.ts'
+import { startEmbedded } from '../../src/database/start-embedded.ts'
 import { childProcesses, parentProcesses } from '../fixtures/parent-processes.ts'
 
 const weAreRoot = process.getuid?.() === 0
@@ -56,6 +57,12 @@ t.test('only this user on this machine can reach it', async t => {
   const stranger = new URL(postgres.url)
   stranger.password = 'guessed'
   await t.rejects(query(stranger.href, 'select 1'), { code: '28P01' })
+})
+
+t.test('it has connections for as many processes as share it', async t => {
+  const postgres = await startEmbedded(await newDataDirectory(t), () => undefined, 8)
+  t.teardown(() => postgres.stop())
+  t.strictSame(await query(postgres.url, 'show max_connections'), [{ max_connections: '220' }])
 })
 
 t.test('what a failed statement carried is not in the log', async t => {

@@ -34,9 +34,10 @@ export function storeOrSpool({ writer, ownSpool, outage, onSpooled, onFailure }:
       return await writer.store(message)
     } catch (error) {
       if (error instanceof StoreRefused) throw error
-      if (error instanceof StoreUnavailable) outage.failed()
-      // Too many wait, which only in an outage is no reason to have it sent again a little later.
-      else if (!(error instanceof StoreBusy && outage.isLikely())) throw error
+      // While others are committed it is a row that somebody holds: the spool has this one, and they need not wait.
+      if (error instanceof StoreUnavailable && outage.isLikely()) outage.failed()
+      // Too many wait: only in an outage is that no reason to send it again a little later.
+      if (!(error instanceof StoreUnavailable || (error instanceof StoreBusy && outage.isLikely()))) throw error
       return keep(spool, message)
     }
   }

@@ -21,18 +21,30 @@ import { useLog } from './used-log.ts'
  * with two processes, by kinds of callbacks, a bulk activation, questions, the feed, and with more and more stored.
  * Quote the ratios, not the figures: they hold where the absolute ones don't.
  */
+const usage = `npm run bench -- [--seconds 4] [--rounds 3] [--connections 1,16,64,256] [--growth 10000,300000] [--memory 0] [--json]
+
+  --seconds N      how long each contestant is measured in each round
+  --rounds N       how many rounds; figures are their medians
+  --connections N  how many connections send callbacks, several numbers separated by commas
+  --growth N,N     stored callbacks and profiles with which it is measured; ten million need tens of gigabytes, and time
+  --memory N       callbacks over which memory is watched; a million take some ten minutes
+  --json           JSON for programs
+`
 const { values } = parseArgs({
   options: {
+    help: { type: 'boolean', short: 'h', default: false },
     seconds: { type: 'string', default: '4' },
     rounds: { type: 'string', default: '3' },
     connections: { type: 'string', default: '1,16,64,256' },
-    /** Callbacks over which memory is looked at: a million takes some ten minutes. */
     memory: { type: 'string', default: '0' },
-    /** Callbacks and profiles that are stored while it is measured again; ten million need tens of gigabytes, and their time. */
     growth: { type: 'string', default: '10000,300000' },
     json: { type: 'boolean', default: false },
   },
 })
+if (values.help) {
+  process.stdout.write(usage)
+  process.exit(0)
+}
 const turns = { seconds: Number(values.seconds), rounds: Number(values.rounds) }
 const { seconds, rounds } = turns
 const cases = values.connections.split(',').map(Number)

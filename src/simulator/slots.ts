@@ -1,4 +1,4 @@
-/** At most so many jobs at once; the rest wait in order. An urgent one does not wait. */
+/** Runs at most this many jobs at once; the rest wait in order. An urgent one does not wait. */
 export const createSlots = (size: number) => {
   let waiting: (() => void)[] = []
   let next = 0

@@ -10,11 +10,13 @@ export interface Pass {
 }
 
 export interface Session {
-  /** A pass that should hold, from the store or by a login. */
+  /** A pass that should be valid, from the store or by a login. */
   current(): Promise<Pass>
-  /** Another pass than this one, which the carrier refused. */
+  /** A different pass from this one, which the carrier refused. */
   renew(refused: Pass): Promise<Pass>
-  /** Says that the carrier took this pass just now. Never throws: the call it belongs to has happened. */
+  /**
+   * Notes that the carrier has just accepted this pass. Never throws: the call that it belongs to has already happened.
+   */
   used(pass: Pass): Promise<void>
   clearLatch(): Promise<void>
 }
@@ -51,7 +53,7 @@ export const createSession = (
 
   const signIn = async (refused: Pass | null): Promise<Pass> => {
     const stored = await load()
-    // Whoever was alone before us may have done it, or have met the latch.
+    // Whoever held the lock before us may have done it, or have hit the latch.
     const usable = pass(stored)
     if (usable && usable.sessionToken !== refused?.sessionToken) return usable
     if (stored.refusedLogins >= loginsBeforeLatch) {
@@ -64,7 +66,7 @@ export const createSession = (
     } catch (error) {
       if (!(error instanceof CarrierError)) throw error
       if (!isRefused(error)) throw beforeSending(error)
-      // Of logins it is documented that five lock the account [DOC] LOGIN, and of nothing else.
+      // Only for logins is it documented that five refused ones lock the account [DOC] LOGIN.
       if (error.during === loginCall) await store.save({ ...stored, refusedLogins: stored.refusedLogins + 1 })
       throw beforeSending(error, 'unauthorized')
     }
@@ -83,7 +85,7 @@ export const createSession = (
     current: async () => pass(await load()) ?? signInOnce(null),
     renew: async refused => {
       const renewed = await signInOnce(refused)
-      // We may have joined somebody who renewed only the token.
+      // We may have joined a caller that only renewed the token.
       return renewed.sessionToken === refused.sessionToken ? signInOnce(refused) : renewed
     },
     used: async ({ sessionToken }) => {
@@ -91,7 +93,7 @@ export const createSession = (
         const { sessionUsedAt } = await load()
         if (now() - sessionUsedAt > touchEveryMs) await store.touch(sessionToken, now())
       } catch {
-        // At worst somebody logs in once more.
+        // At worst somebody logs in once more than needed.
       }
     },
     clearLatch: () => store.alone(async () => store.save({ ...(await load()), refusedLogins: 0 })),
@@ -116,12 +118,12 @@ const newSession = async (
   const at = now()
   let token = keptToken(stored, at)
   if (!token || tokenInDoubt) token = await newToken(host, credentials, stored, at)
-  // Only the token ran out: the session goes on.
+  // Only the token has expired: the session goes on.
   if (!tokenInDoubt && stored.sessionToken && at - stored.sessionUsedAt < sessionIdleMs) {
     return { ...stored, ...token, sessionToken: stored.sessionToken, refusedLogins: 0 }
   }
   const sessionToken = await logIn(host, token.accessToken, credentials).catch(async error => {
-    // A token out of the store may have died; then the user's password was never looked at.
+    // A token from the store may have expired; then the carrier never looked at the user's password.
     if (!isGatewayRefusal(error) || token?.accessToken !== stored.accessToken || tokenInDoubt) throw error
     token = await newToken(host, credentials, stored, at)
     return logIn(host, token.accessToken, credentials)
@@ -145,7 +147,7 @@ const newToken = async (
   at: number,
 ): Promise<KeptToken> => {
   const { accessToken, expiresInMs } = await requestToken(host, credentials)
-  // The same token until its hour is over [DOC] CRED: asking again before that would be in vain.
+  // It is the same token until its hour is over [DOC] CRED: asking again before that would be in vain.
   if (accessToken === stored.accessToken && at < stored.tokenEndsAt) {
     return { accessToken, tokenRenewAt: stored.tokenEndsAt, tokenEndsAt: stored.tokenEndsAt }
   }

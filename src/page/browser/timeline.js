@@ -12,7 +12,7 @@ export function Timeline({ changes, several }) {
     </section>`
 }
 
-/** What a change does not name: it tells of state, status, role and plan alone. */
+/** For a change without details: the feed only shows state, status, role and plan. */
 const unnamed = 'Something else changed: its last result, fault, identifiers, address update or credential.'
 
 /** @param {{ change: import('./types.d.ts').Change, several: boolean }} props */

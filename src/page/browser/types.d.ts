@@ -124,10 +124,10 @@ export interface Reprocessed {
   dryRun: boolean
 }
 
-/** How the page stands to the feed of changes. */
+/** The state of the page's connection to the feed of changes. */
 export type Connection = 'connecting' | 'live' | 'away' | 'refused'
 
-/** What a view has got so far: `value` stays while a newer one is under way or can't be had. */
+/** What a view has loaded so far: `value` stays while a newer one is being loaded or can't be had. */
 export interface Loaded<Value> {
   value: Value | null
   error: import('./api.js').ApiError | null

@@ -10,7 +10,7 @@ export interface ActivationViews {
 }
 
 interface Kept {
-  /** The activation's version, which grows whenever a target is heard of for the first time. */
+  /** Of the activation, which grows whenever a target hears for the first time. */
   version: number
   time: TimeToCallback | null
 }
@@ -18,8 +18,8 @@ interface Kept {
 const mostKept = 10_000
 
 /**
- * Activations as the API shows them. Their rows hold everything except how long the targets waited, which is worked out
- * from up to 10,000 targets each. So that is cached, and worked out again only for activations that have changed.
+ * Activations as the API shows them. All of it stands in their rows but how long their targets waited, which is worked
+ * out from up to 10,000 targets each: that is kept, and worked out anew only for those that have changed.
  */
 export function createActivationViews(): ActivationViews {
   const kept = new LRUCache<string, Kept>({ max: mostKept })
@@ -40,10 +40,7 @@ export function createActivationViews(): ActivationViews {
   }
 }
 
-/**
- * Milliseconds from submission to each target's first callback or poll, as a few figures, with the version they belong
- * to.
- */
+/** Milliseconds from submission to each target's first callback or poll, in a few figures; with the version they are of. */
 async function timesToCallback(
   db: Kysely<Tables>,
   activations: readonly Pick<FoundActivation, 'id'>[],

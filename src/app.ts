@@ -5,7 +5,7 @@ import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import type { TSchema } from 'typebox'
 import { activationListRoute } from './activations/activation-list-route.ts'
 import { activationRoutes } from './activations/activation-routes.ts'
-import { createActivationViews } from './activations/show-activations.ts'
+import { createActivationTimes } from './activations/activation-times.ts'
 import { targetRoutes } from './activations/target-routes.ts'
 import type { ChangeFeed } from './changes/change-feed.ts'
 import { changeRoutes } from './changes/change-routes.ts'
@@ -139,10 +139,10 @@ export async function createApp(parts: AppParts): Promise<FastifyInstance> {
     logPerSecond: config.logCallbacksPerSecond,
     metrics,
   })
-  const views = createActivationViews()
-  await app.register(activationRoutes, { db, seenBy, views, expectWithin: config.expectWithin })
-  await app.register(submitRoutes, { db, seenBy, views, expectWithin: config.expectWithin, client, leaving })
-  await app.register(activationListRoute, { seenBy, views, cursors })
+  const times = createActivationTimes()
+  await app.register(activationRoutes, { db, seenBy, times, expectWithin: config.expectWithin })
+  await app.register(submitRoutes, { db, seenBy, times, expectWithin: config.expectWithin, client, leaving })
+  await app.register(activationListRoute, { seenBy, times, cursors })
   await app.register(targetRoutes, { seenBy, cursors })
   await app.register(profileRoutes, { seenBy, cursors })
   await app.register(profileListRoutes, { seenBy, cursors })

@@ -7,18 +7,18 @@ import { answeredUnchanged, entityTag } from '../operating/etag.ts'
 import { ErrorReply } from '../operating/http-error.ts'
 import { Page, pageQuery, ViewTime } from '../operating/page.ts'
 import { activationTag } from './activation-routes.ts'
-import { ActivationStatus, ActivationView } from './activation-view.ts'
+import type { ActivationTimes } from './activation-times.ts'
+import { ActivationStatus, ActivationView, activationView } from './activation-view.ts'
 import { listActivations } from './list-activations.ts'
-import type { ActivationViews } from './show-activations.ts'
 
 export interface ActivationListRouteOptions {
   seenBy: SeenBy
-  views: ActivationViews
+  times: ActivationTimes
   cursors: Cursors
 }
 
 export const activationListRoute: FastifyPluginAsyncTypebox<ActivationListRouteOptions> = async (app, options) => {
-  const { seenBy, views, cursors } = options
+  const { seenBy, times, cursors } = options
   app.get(
     '/v1/activations',
     {
@@ -45,10 +45,10 @@ export const activationListRoute: FastifyPluginAsyncTypebox<ActivationListRouteO
     async (request, reply) => {
       const { limit, cursor, ...filter } = request.query
       const { accounts } = accessOf(request)
-      const page = await listActivations(seenBy(accounts), cursors, filter, accounts, { limit, cursor })
-      if (answeredUnchanged(request, reply, entityTag([page.rows.map(activationTag), page.next, page.prev])))
-        return reply
-      return { items: await views.all(seenBy(accounts), page.rows), next: page.next, prev: page.prev }
+      const { rows, next, prev } = await listActivations(seenBy(accounts), cursors, filter, accounts, { limit, cursor })
+      const timed = await times.all(seenBy(accounts), rows)
+      if (answeredUnchanged(request, reply, entityTag([timed.map(activationTag), next, prev]))) return reply
+      return { items: timed.map(activationView), next, prev }
     },
   )
 }

@@ -9,15 +9,15 @@ import { answeredUnchanged, entityTag } from '../operating/etag.ts'
 import { ErrorReply, HttpError } from '../operating/http-error.ts'
 import { requestIdPattern } from '../operating/patterns.ts'
 import { problemOfTime, RecordedActivation } from './activation-request.ts'
-import { ActivationView } from './activation-view.ts'
-import { type ActivationVersion, findActivation } from './find-activation.ts'
+import type { ActivationTimes, TimedActivation } from './activation-times.ts'
+import { ActivationView, activationView } from './activation-view.ts'
+import { findActivation } from './find-activation.ts'
 import { recordActivation } from './record-activation.ts'
-import type { ActivationViews } from './show-activations.ts'
 
 export interface ActivationRoutesOptions {
   db: Database
   seenBy: SeenBy
-  views: ActivationViews
+  times: ActivationTimes
   expectWithin: ExpectWithin
 }
 
@@ -29,7 +29,7 @@ const bodyLimit = 8 * 1024 * 1024
 
 export const activationRoutes: FastifyPluginAsyncTypebox<ActivationRoutesOptions> = async (
   app,
-  { db, seenBy, views, expectWithin },
+  { db, seenBy, times, expectWithin },
 ) => {
   app.put(
     '/v1/activations/:requestId',
@@ -68,8 +68,9 @@ export const activationRoutes: FastifyPluginAsyncTypebox<ActivationRoutesOptions
       }
       const found = await findActivation(db, requestId, [accountName])
       if (found === null) throw new HttpError(404, 'not found')
-      reply.header('etag', activationTag(found)).code(outcome === 'recorded' ? 201 : 200)
-      return views.one(db, found)
+      const timed = await times.one(db, found)
+      reply.header('etag', activationTag(timed)).code(outcome === 'recorded' ? 201 : 200)
+      return activationView(timed)
     },
   )
 
@@ -92,12 +93,13 @@ export const activationRoutes: FastifyPluginAsyncTypebox<ActivationRoutesOptions
       const db = seenBy(accounts)
       const found = await findActivation(db, requestId, accounts)
       if (found === null) throw new HttpError(404, 'not found')
-      if (answeredUnchanged(request, reply, activationTag(found))) return reply
-      return views.one(db, found)
+      const timed = await times.one(db, found)
+      if (answeredUnchanged(request, reply, activationTag(timed))) return reply
+      return activationView(timed)
     },
   )
 }
 
-export function activationTag(found: ActivationVersion): string {
-  return entityTag([found.id, found.version, found.overdue_now])
+export function activationTag({ id, version, overdue_now, timeOf }: TimedActivation): string {
+  return entityTag(timeOf === version ? [id, version, overdue_now] : [id, version, overdue_now, timeOf])
 }

@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox'
 import { Maybe, Time } from '../operating/schemas.ts'
-import type { FoundActivation } from './find-activation.ts'
+import type { TimedActivation } from './activation-times.ts'
 
 const Count = Type.Integer({ minimum: 0 })
 
@@ -60,7 +60,7 @@ export interface TimeToCallback {
   max: number
 }
 
-export function activationView(row: FoundActivation, time: TimeToCallback | null): ActivationView {
+export function activationView(row: TimedActivation): ActivationView {
   const { targets, pending, warning, succeeded, failed, conflict } = row
   return {
     requestId: row.request_id,
@@ -73,6 +73,6 @@ export function activationView(row: FoundActivation, time: TimeToCallback | null
     status: row.status as ActivationView['status'],
     overdue: row.overdue_now,
     counts: { targets, pending, warning, succeeded, failed, conflict },
-    timeToCallbackMs: time ?? { p50: null, p95: null, max: null },
+    timeToCallbackMs: row.time ?? { p50: null, p95: null, max: null },
   }
 }

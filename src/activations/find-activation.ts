@@ -23,9 +23,6 @@ export async function findActivation(
   return rows[0] ?? null
 }
 
-/** Everything that decides how an activation is shown. */
-export type ActivationVersion = Pick<FoundActivation, 'id' | 'version' | 'overdue_now'>
-
 function named(requestId: string, accounts: Accounts): RawBuilder<unknown> {
   return sql`
     where a.request_id = (

@@ -2,9 +2,9 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import { ActivationRequest } from '../activations/activation-request.ts'
 import { activationTag } from '../activations/activation-routes.ts'
-import { ActivationView } from '../activations/activation-view.ts'
+import type { ActivationTimes } from '../activations/activation-times.ts'
+import { ActivationView, activationView } from '../activations/activation-view.ts'
 import { findActivation } from '../activations/find-activation.ts'
-import type { ActivationViews } from '../activations/show-activations.ts'
 import type { ExpectWithin } from '../config.ts'
 import type { Database } from '../database/pool.ts'
 import type { SeenBy } from '../database/seen-by.ts'
@@ -20,7 +20,7 @@ import { createUnderWay } from './under-way.ts'
 export interface SubmitRoutesOptions {
   db: Database
   seenBy: SeenBy
-  views: ActivationViews
+  times: ActivationTimes
   expectWithin: ExpectWithin
   /** null: no credentials for ThingSpace are configured. */
   client: ThingSpaceClient | null
@@ -44,7 +44,7 @@ const Headers = Type.Object({
 const errors = { 400: ErrorReply, 401: ErrorReply, 403: ErrorReply, 409: ErrorReply, 503: ErrorReply }
 
 export const submitRoutes: FastifyPluginAsyncTypebox<SubmitRoutesOptions> = async (app, options) => {
-  const { db, views, client } = options
+  const { db, times, client } = options
   const underWay = createUnderWay()
   // Its caller may have hung up, and then no connection delays the shutdown.
   app.addHook('onClose', () => underWay.ended())
@@ -97,9 +97,9 @@ export const submitRoutes: FastifyPluginAsyncTypebox<SubmitRoutesOptions> = asyn
       try {
         const found = await findActivation(db, requestId, [accountName])
         if (found === null) throw new HttpError(404, 'not found')
-        const view = await views.one(db, found)
-        reply.header('etag', activationTag(found)).header('location', `/v1/activations/${found.request_id}`).code(202)
-        return view
+        const timed = await times.one(db, found)
+        reply.header('etag', activationTag(timed)).header('location', `/v1/activations/${found.request_id}`).code(202)
+        return activationView(timed)
       } catch (error) {
         if (asSent === null) throw error
         request.log.warn({ err: error }, 'an activation was sent, and can not be read back')
@@ -134,8 +134,9 @@ export const submitRoutes: FastifyPluginAsyncTypebox<SubmitRoutesOptions> = asyn
       if (requestId === null) return reply.code(204).send(null)
       const found = await findActivation(db, requestId, [accountName])
       if (found === null) throw new HttpError(404, 'not found')
-      reply.header('etag', activationTag(found))
-      return views.one(db, found)
+      const timed = await times.one(db, found)
+      reply.header('etag', activationTag(timed))
+      return activationView(timed)
     },
   )
 }

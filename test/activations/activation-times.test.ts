@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import type { FoundActivation } from '../../src/activations/find-activation.ts'
-import { createActivationViews } from '../../src/activations/show-activations.ts'
+import { activationTag } from '../../src/activations/activation-routes.ts'
+import { createActivationTimes } from '../../src/activations/activation-times.ts'
+import { activationView } from '../../src/activations/activation-view.ts'
+import { type FoundActivation, findActivation } from '../../src/activations/find-activation.ts'
 import { openTestDatabase } from '../fixtures/connection.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
 import { rowsRead } from '../fixtures/rows-read.ts'
@@ -27,14 +29,14 @@ t.test('how long targets waited is worked out anew only where one has heard for 
   ] as const)
     await hear(n, ms)
 
-  const views = createActivationViews()
+  const times = createActivationTimes()
   const db = openTestDatabase(t, service.databaseUrl, { connections: 1 })
   const show = () =>
     db.transaction().execute(async trx => {
       const found = await trx.selectFrom('activations').selectAll().orderBy('id').execute()
       const before = await rowsRead(trx)
-      const all = await views.all(trx, found as unknown as FoundActivation[])
-      return { times: all.map(({ timeToCallbackMs }) => timeToCallbackMs), read: (await rowsRead(trx)) - before }
+      const all = await times.all(trx, found as unknown as FoundActivation[])
+      return { times: all.map(row => activationView(row).timeToCallbackMs), read: (await rowsRead(trx)) - before }
     })
   const unheard = { p50: null, p95: null, max: null }
   t.strictSame((await show()).times, [{ p50: 500, p95: 900, max: 900 }, unheard])
@@ -43,6 +45,23 @@ t.test('how long targets waited is worked out anew only where one has heard for 
   const again = await show()
   t.strictSame(again.times, [{ p50: 500, p95: 2_000, max: 2_000 }, unheard])
   t.ok(again.read > 0 && again.read < 10)
+})
+
+t.test('one that changes while it is looked at is shown as of one moment, and no tag is of two answers', async t => {
+  const service = await takeTestService(t)
+  const db = openTestDatabase(t, service.databaseUrl, { connections: 1 })
+  await service.record(requestId, [device(1), device(2)])
+  const found = (await findActivation(db, requestId, '*')) as FoundActivation
+  const before = (await service.get(`/v1/activations/${requestId}`)).headers.get('etag')
+  await service.callback(makeCallback({ requestId, ...device(1) }))
+  const after = await service.get(`/v1/activations/${requestId}`)
+
+  const one = await createActivationTimes().one(db, found)
+  t.strictSame([activationTag(one), activationView(one)], [after.headers.get('etag'), after.body])
+  const [listed] = await createActivationTimes().all(db, [found])
+  if (listed === undefined) return t.fail('it is listed')
+  t.match(activationView(listed), { status: 'pending', timeToCallbackMs: after.body.timeToCallbackMs })
+  t.notOk([before, after.headers.get('etag')].includes(activationTag(listed)))
 })
 
 t.test('a report that came earlier than those that are known makes a new version of what is shown', async t => {

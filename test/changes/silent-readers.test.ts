@@ -5,8 +5,8 @@ import { until } from '../fixtures/carrier.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
 import { startTestService, type TestService } from '../fixtures/service.ts'
 
-/** With this a connection that says nothing is cut after some five seconds. */
-const hasty = { REQUEST_TIMEOUT: '100ms' }
+/** With this a connection that says nothing is cut after some six seconds. */
+const hasty = { REQUEST_TIMEOUT: '1s' }
 
 /** All that a stream says, and whether it still goes on. */
 function listen(t: Test, service: TestService, query = '') {

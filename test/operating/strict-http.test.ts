@@ -43,7 +43,7 @@ t.test('what a request expects beside an answer is passed over, and costs no cal
 })
 
 t.test('headers or a body that take too long are answered 408, and do not keep their connection', async t => {
-  const { url } = await startTestService(t, { REQUEST_TIMEOUT: '400ms' })
+  const { url } = await startTestService(t, { REQUEST_TIMEOUT: '1s' })
   const path = `/callbacks/${account}/CarrierService`
   const answers = await Promise.all([
     exchange(t, url, 'GET /health/live HTTP/1.1\r\nHost: localhost\r\nX-Slow'),

@@ -230,8 +230,8 @@ t.test('what lay in the spool keeps its place when it is read again', async t =>
 })
 
 t.test('reprocessing is answered when it is done, however long its connection is silent', async t => {
-  const service = await startTestService(t, { REQUEST_TIMEOUT: '500ms' })
-  const limitSeconds = 5.5
+  const service = await startTestService(t, { REQUEST_TIMEOUT: '1s' })
+  const limitSeconds = 6
   const callbacks = Array.from({ length: 7 }, (_, n) => makeCallback({ requestId, ...device(n) }))
   for (const callback of callbacks) await service.callback(callback)
   await service.sql(`

@@ -203,7 +203,8 @@ t.test('many readers wait without a database connection each, and all are let go
   const readers = Array.from({ length: 200 }, () => service.get(`/v1/changes?after=${cursor}&wait=60`))
   const stream = follow(t, service, 1_000)
   await stream.ready
-  await new Promise(resolve => setTimeout(resolve, 200))
+  const waiting = async () => /^thingspace_feed_readers (\d+)$/m.exec((await service.get('/metrics')).body)?.[1]
+  await until(waiting, count => count === '201')
   const [{ count }] = await service.sql(
     "select count(*)::int from pg_stat_activity where datname = current_database() and application_name like 'thingspace%'",
   )
@@ -212,7 +213,7 @@ t.test('many readers wait without a database connection each, and all are let go
   const answers = await Promise.all(readers)
   t.ok(answers.every(({ status, body }) => status === 200 && body.items.length === 1))
   const late = service.get('/v1/changes?after=now&wait=60')
-  await new Promise(resolve => setTimeout(resolve, 100))
+  await until(waiting, count => count === '2')
   await service.close()
   t.match(await late, { status: 200, body: { items: { length: 0 } } })
   t.equal((await stream.done).length, 1)

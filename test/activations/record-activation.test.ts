@@ -116,7 +116,7 @@ t.test('an activation recorded by plain SQL claims its callbacks within 2 second
     account,
     JSON.stringify(devices),
   ])
-  const deadline = Date.now() + 10_000
+  const deadline = Date.now() + 30_000
   let answer = await service.get(`/v1/activations/${requestId}`)
   while (answer.status === 404 && Date.now() < deadline) {
     await new Promise(resolve => setTimeout(resolve, 50))
@@ -129,7 +129,7 @@ t.test('a row of plain SQL that is no activation is kept with its problem', asyn
   const service = await takeTestService(t)
   const insert = 'insert into outgoing_activations (request_id, account_name, devices) values ($1, $2, $3)'
   await service.sql(insert, [requestId, account, '[{"deviceIds":[{"kind":"shoe","id":"1"}]}]'])
-  const deadline = Date.now() + 10_000
+  const deadline = Date.now() + 30_000
   let problem = null
   while (problem === null && Date.now() < deadline) {
     await new Promise(resolve => setTimeout(resolve, 50))

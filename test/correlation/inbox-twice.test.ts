@@ -34,7 +34,7 @@ async function insert(service: TestService, requestId: string): Promise<void> {
 
 /** Of every row, in order, once all have been looked at. */
 async function problems(service: TestService): Promise<(string | null)[]> {
-  const deadline = Date.now() + 10_000
+  const deadline = Date.now() + 30_000
   for (;;) {
     const rows = await service.sql('select problem, taken_at from outgoing_activations order by id')
     if (rows.every(({ taken_at }) => taken_at !== null)) return rows.map(({ problem }) => problem)

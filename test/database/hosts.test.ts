@@ -43,7 +43,7 @@ t.test('of several servers the one is used that takes writes, also when that cha
   // A backend may read the new settings a moment later.
   for (let tries = 1; (await stored(second)) === 0 && tries <= 20; tries += 1) await untilTaken({ urls }, ledger)
   t.equal(await stored(second), 1, 'and then at the other')
-  for (let tries = 1; (await request('GET', `${server.url}/health/ready`))?.status !== 200 && tries < 100; tries += 1) {
+  for (let tries = 1; (await request('GET', `${server.url}/health/ready`))?.status !== 200 && tries < 600; tries += 1) {
     await new Promise(resolve => setTimeout(resolve, 50))
   }
   t.match(await request('GET', `${server.url}/health/ready`), { status: 200 })

@@ -56,7 +56,7 @@ t.test('the service runs with a role that owns nothing and can define nothing', 
 async function untilRecorded(url: string) {
   for (let tries = 1; ; tries += 1) {
     const answer = await request('GET', url)
-    if (answer?.status === 200 || tries === 150) return answer
+    if (answer?.status === 200 || tries === 300) return answer
     await new Promise(resolve => setTimeout(resolve, 100))
   }
 }

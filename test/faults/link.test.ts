@@ -135,7 +135,7 @@ t.test('whatever becomes of its connections, the same process goes on by itself'
 async function until(url: string, status: number) {
   for (let tries = 1; ; tries += 1) {
     const answer = await request('GET', url)
-    if (answer?.status === status || tries === 200) return answer
+    if (answer?.status === status || tries === 1_200) return answer
     await new Promise(resolve => setTimeout(resolve, 50))
   }
 }

@@ -224,7 +224,7 @@ function endedBySignal(pid: number): boolean {
 
 async function until(holds: () => Promise<boolean>): Promise<void> {
   for (let tries = 1; !(await holds()); tries += 1) {
-    if (tries === 400) throw new Error('it never came to that')
+    if (tries === 1_200) throw new Error('it never came to that')
     await new Promise(resolve => setTimeout(resolve, 50))
   }
 }

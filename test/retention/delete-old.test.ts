@@ -93,7 +93,7 @@ t.test('the service does it by itself', async t => {
   await service.close()
   const next = await startTestService(t, { DATABASE_URL: service.databaseUrl })
   await next.sql("update jobs.job set start_after = now() where name = 'retention'")
-  for (let tries = 1; tries < 200; tries += 1) {
+  for (let tries = 1; tries < 400; tries += 1) {
     if ((await next.get('/v1/callbacks')).body.items.length === 0) return t.pass()
     await new Promise(resolve => setTimeout(resolve, 100))
   }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, open, readFile } from 'node:fs/promises'
+import { type FileHandle, link, mkdir, open, readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 
 /**
@@ -9,17 +9,42 @@ import path from 'node:path'
 export async function tryOutSealKey(dataDir: string): Promise<Buffer> {
   await mkdir(dataDir, { recursive: true })
   const file = path.join(dataDir, 'seal.key')
-  try {
-    const made = await open(file, 'wx', 0o600)
-    await made.writeFile(randomBytes(32).toString('base64'))
-    await made.sync()
-    await made.close()
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-  }
+  if ((await readOrNull(file)) === null) await make(dataDir, file)
   const key = Buffer.from(await readFile(file, 'utf8'), 'base64')
   if (key.length !== 32) {
     throw new Error(`${file} does not hold a key of 32 bytes; restore it, or remove ${dataDir} to begin anew`)
   }
   return key
+}
+
+async function readOrNull(file: string): Promise<string | null> {
+  return readFile(file, 'utf8').catch(error => {
+    if (error.code === 'ENOENT') return null
+    throw error
+  })
+}
+
+/** A link appears whole or not at all, and never replaces another's: of two first starts at once, both have one key. */
+async function make(dataDir: string, file: string): Promise<void> {
+  const draft = `${file}.new-${randomBytes(6).toString('hex')}`
+  try {
+    await synced(draft, 'wx', handle => handle.writeFile(randomBytes(32).toString('base64')))
+    await link(draft, file).catch(error => {
+      if (error.code !== 'EEXIST') throw error
+    })
+  } finally {
+    await rm(draft, { force: true })
+  }
+  // What is sealed with it may be on the disk at once.
+  await synced(dataDir, 'r')
+}
+
+async function synced(name: string, flags: string, work?: (handle: FileHandle) => Promise<void>): Promise<void> {
+  const handle = await open(name, flags, 0o600)
+  try {
+    await work?.(handle)
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
 }

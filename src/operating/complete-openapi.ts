@@ -49,7 +49,8 @@ function addAnswers(operation: Operation): void {
   const { 'x-scope': scope, responses, requestBody } = operation
   const guarded = scope === undefined ? [] : scope === 'metrics' ? [401, 403, 503] : [401, 403, 429, 500, 503]
   const withBody = requestBody === undefined ? [] : [400, 413, 415]
-  for (const status of [...guarded, ...withBody]) {
+  // A long enough parameter makes any request too large.
+  for (const status of [...guarded, ...withBody, 431]) {
     responses[status] ??= { content: { 'application/json': { schema: ofName('Error') } } }
   }
   operation.security = scope === undefined ? [] : [{ token: [] }]
@@ -101,6 +102,7 @@ const meanings: { [status: string]: string } = {
   413: 'The body is too large',
   415: 'The body is not JSON',
   429: 'The token made too many requests; ask again after Retry-After seconds',
+  431: 'The URL and the headers are too large together: 16 KiB at most',
   500: 'Something is wrong inside: the log of the service has more under the same x-request-id',
   503: 'Not available now: the database is away or starting; ask again after Retry-After seconds',
 }
@@ -114,6 +116,7 @@ const examples: { [status: string]: string } = {
   413: 'the body is too large',
   415: 'send the body as application/json',
   429: 'this token made too many requests; ask again after Retry-After seconds',
+  431: 'the headers are too large',
   500: 'internal error; the log of the service has more under this x-request-id',
   503: 'not available now; ask again',
 }

@@ -67,6 +67,8 @@ export async function startService(
   const pools = openPools(url, onConnectionError)
   const { receiving, reading, asking } = pools
   let databaseKeys: DatabaseKeys | null = null
+  /** Before keys, listeners and tokens are known, callbacks and questions get 503. */
+  let isServing = false
   const keys = () => (databaseKeys === null ? null : { sealer, fingerprintKey: databaseKeys.fingerprint })
   const listenersKey = () => databaseKeys?.listeners ?? null
   const spools = holdSpools({ config, sealer, log, isFirst })
@@ -142,8 +144,11 @@ export async function startService(
     cursors: createCursors(() => databaseKeys?.cursor ?? null),
     client,
     leaving: leaving.signal,
-    findProblems: async () =>
-      closing ? ['shutting down'] : [...spoolProblems(spools.own(), config), ...(await databaseProblems(asking))],
+    async findProblems() {
+      if (closing) return ['shutting down']
+      const problems = [...spoolProblems(spools.own(), config), ...(await databaseProblems(asking))]
+      return problems.length > 0 || isServing ? problems : ['starting']
+    },
   })
   const background = createBackgroundWork({ store: pools.background, config, listenersKey, client, metrics, log })
   const opened = openStore(url, { migrate: config.migrate, log, isClosing }).then(async () => {
@@ -155,6 +160,7 @@ export async function startService(
     drains.start()
     await callers.start()
     if (callers.isUnprotected() && !config.tryOut) throw new ConfigError([unprotected(config.host)])
+    isServing = true
     void background.start()
     await onceReached(() => feed.start(), { log, isClosing })
   })

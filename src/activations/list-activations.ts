@@ -1,4 +1,5 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely'
+import { byKey } from '../database/by-key.ts'
 import type { Tables } from '../database/tables.ts'
 import type { Accounts } from '../operating/access.ts'
 import type { Cursors } from '../operating/cursor.ts'
@@ -38,7 +39,7 @@ export function listActivations(
         others: filter.overdue === true ? sql`${isDue} and ${matching(filter, accounts)}` : undefined,
         where: where(filter),
         keyOf,
-        show: sql`${shown}, t.more from found t join activations a on a.id = t.id`,
+        show: sql`${shown}, t.more from found t ${byKey(sql`select * from activations a where a.id = t.id`)} a`,
       } as const
       return findInGroups<FoundActivation>(db, list, limit, part)
     },

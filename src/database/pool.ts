@@ -56,7 +56,7 @@ export function openPool(options: DatabaseOptions): pg.Pool {
     // read whole tables: the cost must not depend on how much is stored.
     // A commit means a commit, whatever the database or the role is set to; each statement sees what was committed
     // before it, which our locks rely on; and times come in the form that the driver can read.
-    options: `-c synchronous_commit=on ${readCommitted} -c datestyle=iso -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off ${plansOnce}${endsDeadSessions}`,
+    options: `-c synchronous_commit=on ${readCommitted} -c datestyle=iso -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c enable_material=off -c enable_bitmapscan=off -c jit=off ${plansOnce}${endsDeadSessions}`,
     Client: clientOf(hosts),
     ...(hosts.mustWrite ? ofSeveralHosts : {}),
   })

@@ -1,4 +1,5 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely'
+import { byKey } from '../database/by-key.ts'
 import { rowsOf } from '../database/rows.ts'
 import type { ProfilesTable, Tables } from '../database/tables.ts'
 import type { Accounts } from '../operating/access.ts'
@@ -41,7 +42,7 @@ export async function findDevices<Columns extends keyof Shown>(
   const shown = columns === 'all' ? sql`d.*` : sql`d.n, d.written, d.iccid, d.account_name`
   const { rows } = await sql<Numbered<Written<Shown[Columns]>>>`
     with wanted as materialized (select * from ${numbered(kind, ids)}), ${devicesOf(kind, accounts)}
-    select ${shown}, a.request_id, a.operation from device d join activations a on a.id = d.activation_id
+    select ${shown}, a.request_id, a.operation from device d ${activationOf('d')}
     order by d.n, d.iccid, d.account_name`.execute(db)
   return byNumber(ids, rows)
 }
@@ -49,20 +50,21 @@ export async function findDevices<Columns extends keyof Shown>(
 function devicesOf(kind: IdentifierKind, accounts: Accounts): RawBuilder<unknown> {
   if (kind === 'eid') {
     return sql`device as (
-      select w.n, p.xmin as written, p.* from wanted w join profiles p on p.eid = w.id where ${visible(accounts)})`
+      select w.n, p.* from wanted w ${byKey(sql`${profiles} where p.eid = w.id and ${visible(accounts)}`)} p)`
   }
   return sql`
     named as materialized (
-      select distinct on (w.n) w.n, left(p.imei, 14) as digits, ${past} as past, p.xmin as written, p.*
-      from wanted w join profiles p on ${carries(kind)}
-      where ${visible(accounts)} order by w.n, p.confirmed_at desc, p.iccid, p.account_name
+      select w.n, left(p.imei, 14) as digits, ${past} as past, p.* from wanted w cross join lateral (
+        ${profiles} where ${carries(kind)} and ${visible(accounts)}
+        order by p.confirmed_at desc, p.iccid, p.account_name limit 1
+      ) p
     ), device as (
-      select n.n, n.digits, n.past, p.xmin as written, p.* from named n join profiles p on p.eid = n.eid
-      where ${visible(accounts)}
+      select n.n, n.digits, n.past, p.* from named n ${byKey(sql`${profiles} where p.eid = n.eid and ${visible(accounts)}`)} p
       union all
-      select n.n, n.digits, n.past, p.xmin as written, p.*
-      from named n join profiles p on p.imei collate "C" >= n.digits and p.imei collate "C" < n.past and p.imei is not null
-      where n.eid is null and p.eid is null and ${visible(accounts)}
+      select n.n, n.digits, n.past, p.* from named n ${byKey(sql`
+        ${profiles} where p.imei collate "C" >= n.digits and p.imei collate "C" < n.past and p.imei is not null
+          and p.eid is null and ${visible(accounts)}`)} p
+      where n.eid is null
       union all
       select n.* from named n where n.eid is null and n.imei is null
     )`
@@ -78,11 +80,12 @@ export async function findProfiles<Columns extends keyof Shown>(
   columns: Columns,
 ): Promise<Written<Shown[Columns]>[][]> {
   const { rows } = await sql<Numbered<Written<Shown[Columns]>>>`
-    select distinct on (w.n) w.n, p.xmin as written, ${columns === 'all' ? sql`p.*` : sql`p.iccid, p.account_name`},
-      a.request_id, a.operation
-    from (select * from ${numbered('iccid', iccids)}) w
-    join profiles p on p.iccid = w.id join activations a on a.id = p.activation_id
-    where ${visible(accounts)} order by w.n, p.confirmed_at desc, p.account_name`.execute(db)
+    select w.n, ${columns === 'all' ? sql`p.*` : sql`p.written, p.iccid, p.account_name`}, a.request_id, a.operation
+    from (select * from ${numbered('iccid', iccids)}) w cross join lateral (
+      ${profiles} where p.iccid = w.id and ${visible(accounts)}
+      order by p.confirmed_at desc, p.account_name limit 1
+    ) p ${activationOf('p')}
+    order by w.n`.execute(db)
   return byNumber(iccids, rows)
 }
 
@@ -104,16 +107,25 @@ export async function lookUpProfiles(
   const branches = [...byKind].map(([kind, some]) => {
     const wanted = some.map(({ id, n }) => searched(kind, id, n))
     return sql`
-      select w.n, p.iccid, p.account_name from ${rowsOf(wanted, 'n integer, id text, past text')}
-      cross join lateral (select r.n, r.id, r.past) w join profiles p on ${carries(kind)} where ${visible(accounts)}`
+      select w.n, p.iccid, p.account_name from (select * from ${rowsOf(wanted, 'n integer, id text, past text')}) w
+      ${byKey(sql`select p.iccid, p.account_name from profiles p where ${carries(kind)} and ${visible(accounts)}`)} p`
   })
   const { rows } = await sql<Numbered>`
     with named as materialized (${sql.join(branches, sql` union all `)})
     select n.n, p.*, a.request_id, a.operation
-    from named n join profiles p on p.iccid = n.iccid and p.account_name = n.account_name
-    join activations a on a.id = p.activation_id
+    from named n
+    ${byKey(sql`select * from profiles p where p.iccid = n.iccid and p.account_name = n.account_name`)} p ${activationOf('p')}
     order by n.n, p.iccid, p.account_name`.execute(db)
   return byNumber(ids, rows)
+}
+
+/** `written` is the number of the transaction that wrote the row. */
+const profiles = sql`select p.xmin as written, p.* from profiles p`
+
+/** Joins `a`, the activation that last spoke of a profile. */
+export function activationOf(profile: 'd' | 'p' | 't'): RawBuilder<unknown> {
+  const id = sql.ref(`${profile}.activation_id`)
+  return sql`${byKey(sql`select a.request_id, a.operation from activations a where a.id = ${id}`)} a`
 }
 
 function numbered(kind: IdentifierKind, ids: readonly string[]): RawBuilder<unknown> {

@@ -1,4 +1,5 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely'
+import { byKey } from '../database/by-key.ts'
 import type { Tables } from '../database/tables.ts'
 import type { Accounts } from '../operating/access.ts'
 import type { Cursors } from '../operating/cursor.ts'
@@ -6,7 +7,7 @@ import { findInGroups } from '../operating/grouped-list.ts'
 import { ofAccounts } from '../operating/of-accounts.ts'
 import { type Found, findPage, type PageRequest } from '../operating/page.ts'
 import { readTime } from '../operating/read-time.ts'
-import type { FoundProfile } from './find-profiles.ts'
+import { activationOf, type FoundProfile } from './find-profiles.ts'
 
 export interface ProfileFilter {
   accountName?: string | undefined
@@ -52,8 +53,8 @@ export function listProfiles(
         show: sql`
           select p.*, a.request_id, a.operation, t.more
           from found t
-          join profiles p on p.iccid = t.iccid and p.account_name = t.account_name
-          join activations a on a.id = p.activation_id`,
+          ${byKey(sql`select * from profiles p where p.iccid = t.iccid and p.account_name = t.account_name`)} p
+          ${activationOf('p')}`,
       } as const
       return findInGroups<FoundProfile>(db, list, limit, part)
     },

@@ -6,7 +6,7 @@ import type { Accounts } from '../operating/access.ts'
 import type { Cursors } from '../operating/cursor.ts'
 import { ofAccounts } from '../operating/of-accounts.ts'
 import { type Found, findPage, type PageRequest } from '../operating/page.ts'
-import type { FoundProfile } from './find-profiles.ts'
+import { activationOf, type FoundProfile } from './find-profiles.ts'
 
 /**
  * Every change of one profile, newest first. A profile that moved between accounts has one history: each change names
@@ -56,7 +56,7 @@ export async function findProfileAsOf(
       order by c.id desc limit 1
     )
     select t.account_name, t.eid, t.snapshot, a.request_id, a.operation
-    from "then" t join activations a on a.id = t.activation_id`.execute(db)
+    from "then" t ${activationOf('t')}`.execute(db)
   const [row] = rows
   return row === undefined ? null : restore(iccid, row)
 }

@@ -1,4 +1,5 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely'
+import { byKey } from '../database/by-key.ts'
 import type { Tables } from '../database/tables.ts'
 import type { Accounts } from '../operating/access.ts'
 import type { CursorKey, Cursors } from '../operating/cursor.ts'
@@ -58,7 +59,7 @@ export function walkCallbacks(
   behind: CursorKey | null,
   limit: number,
 ): Promise<WalkedCallback[]> {
-  const show = sql`select c.id, c.verdict, c.received_at, t.more from found t join callbacks c on c.id = t.id`
+  const show = sql`select c.id, c.verdict, c.received_at, t.more from found t ${itself} c`
   return findPart(db, filter, accounts, show, limit, { order, ascending: true, behind })
 }
 
@@ -125,8 +126,10 @@ const shown = sql`
   select c.id, c.account_name, c.service_name, a.request_id, c.verdict, c.reason, c.received_at, c.last_seen_at,
     c.times_seen, c.highest_callback_count, s.result, s.fault_code, s.fault_message, c.body`
 
+const itself = byKey(sql`select * from callbacks c where c.id = t.id`)
+
 const joined = sql`
-  join callbacks c on c.id = t.id
+  ${itself} c
   left join activations a on a.id = c.activation_id
   left join lateral (
     select result, fault_code, fault_message from results where source_id = c.id order by ordinal limit 1

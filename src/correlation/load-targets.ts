@@ -41,9 +41,9 @@ export async function loadTargets(
       with wanted as materialized (select * from ${rowsOf(wanted, 'a bigint, iccid text, eid text, imei text')})
       select t.activation_id, t.number from wanted w join targets t on t.iccid = w.iccid and ${ofActivation} = w.a
       union
-      select t.activation_id, t.number from wanted w join targets t on t.activation_id = w.a and t.eid = w.eid
+      select t.activation_id, t.number from wanted w join targets t on t.eid = w.eid and ${ofActivation} = w.a
       union
-      select t.activation_id, t.number from wanted w join targets t on t.activation_id = w.a and left(t.imei, 14) = w.imei
+      select t.activation_id, t.number from wanted w join targets t on left(t.imei, 14) = w.imei and ${ofActivation} = w.a
     ) n join targets t on t.activation_id = n.activation_id and t.number = n.number`,
   )
   return byActivation(targets)

@@ -131,8 +131,8 @@ function lastFirstSeen(sentAt: RawBuilder<unknown>): RawBuilder<unknown> {
 function isAskedFor(activationId: RawBuilder<unknown>): RawBuilder<unknown> {
   return sql`(
     exists (select from targets t where t.iccid = d.iccid and t.activation_id + 0 = ${activationId})
-    or exists (select from targets t where t.activation_id = ${activationId} and t.eid = d.eid)
-    or exists (select from targets t where t.activation_id = ${activationId} and left(t.imei, 14) = left(d.imei, 14)))`
+    or exists (select from targets t where t.eid = d.eid and t.activation_id + 0 = ${activationId})
+    or exists (select from targets t where left(t.imei, 14) = left(d.imei, 14) and t.activation_id + 0 = ${activationId}))`
 }
 
 /** Whether the request may just as well be that of another submission, also unknown or still waiting for its answer. */

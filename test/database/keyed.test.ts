@@ -19,6 +19,7 @@ import { findSummary } from '../../src/summary/find-summary.ts'
 import { mergeCounts } from '../../src/summary/merge-counts.ts'
 import { type IdentifierKind, identifierKinds } from '../../src/thingspace/identifiers.ts'
 import { connection } from '../fixtures/connection.ts'
+import { countNothing } from '../fixtures/count-nothing.ts'
 import { createEmptyDatabase } from '../fixtures/database.ts'
 import { rowsRead } from '../fixtures/rows-read.ts'
 
@@ -141,15 +142,6 @@ function iccidOf(n: number): string {
 function idOf(kind: IdentifierKind, n: number): string {
   const made = { eid: '890010000000000000', iccid: '899990', imei: '', mdn: '1', msisdn: '2' }
   return `${made[kind]}${keyOf(n)}${kind === 'imei' ? '7' : ''}`
-}
-
-/** PostgreSQL must know what is stored by nothing but what it sees while it plans. */
-async function countNothing(db: Database): Promise<void> {
-  await sql`do $$ declare name text; begin
-    for name in select relname from pg_stat_user_tables where schemaname = current_schema() loop
-      execute format('alter table %I set (autovacuum_enabled = off)', name);
-    end loop;
-  end $$`.execute(db)
 }
 
 async function fill(db: Database): Promise<void> {

@@ -16,6 +16,11 @@ const usage = `npm run migrate -- [--grant-to ROLE]
   DATABASE_URL: with a role that may define tables; no other variable is read
 `
 
+/** Also where the owner could not make the reader's role: the service says so when it starts. */
+function withoutReader(role: string): string {
+  return `row-level security stays off for ${role}: the owner needs CREATEROLE, and before PostgreSQL 16 ${role} must be NOINHERIT; then run this again`
+}
+
 export const migrateCommand = command(usage, async (args, { env, say }) => {
   const { values } = parseArgs({ args, options: { 'grant-to': { type: 'string' } } })
   const role = values['grant-to']
@@ -34,9 +39,10 @@ export const migrateCommand = command(usage, async (args, { env, say }) => {
     const steps = await migrate(store.db)
     await makeReader(store.db)
     await migrateJobs(store)
-    if (role !== undefined) await grantTo(store.db, role)
+    const isRestricted = role === undefined || (await grantTo(store.db, role))
     say(steps.length === 0 ? 'the schema is current' : `migrated: ${steps.join(', ')}`)
     if (role !== undefined) say(`${role} may use the tables`)
+    if (role !== undefined && !isRestricted) say(withoutReader(role))
     return 0
   } finally {
     await store.db.destroy()

@@ -13,6 +13,8 @@ t.test('the service runs with a role that owns nothing and can define nothing', 
   const owner = new pg.Client({ connectionString: owned })
   await owner.connect()
   const role = `service_${randomBytes(6).toString('hex')}`
+  const { rows: servers } = await owner.query("select current_setting('server_version_num')::int as version")
+  const isTold = servers[0].version < 160_000
   await owner.query(`create role ${role} login password '${role}'`)
   t.teardown(async () => {
     await owner.query(`drop owned by ${role}; drop role ${role}`)
@@ -20,6 +22,12 @@ t.test('the service runs with a role that owns nothing and can define nothing', 
   })
   const migrated = await runCommandProcess('migrate', ['--grant-to', role], { DATABASE_URL: owned })
   t.match(migrated, { code: 0, stdout: new RegExp(`${role} may use the tables`) })
+  t.equal(/row-level security stays off/.test(migrated.stdout), isTold, migrated.stdout)
+  if (isTold) {
+    await owner.query(`alter role ${role} noinherit`)
+    const again = await runCommandProcess('migrate', ['--grant-to', role], { DATABASE_URL: owned })
+    t.match(again, { code: 0, stdout: new RegExp(`^the schema is current\n${role} may use the tables\n$`) })
+  }
 
   const databaseUrl = Object.assign(new URL(owned), { username: role, password: role }).href
   const server = await startInEarnest(t, databaseUrl, { MIGRATE: 'off' })

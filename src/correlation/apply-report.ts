@@ -233,7 +233,7 @@ function statementOf({ source, report, at }: Arrival): Statement {
 }
 
 /**
- * Everything that the API shows of a profile: only a difference here makes a new version. A list, because the keys of a
+ * Everything that the API shows of a profile, its login included: only a difference here makes a new version. A list, because the keys of a
  * profile from the database are in another order than those of one just folded.
  */
 function visible(profile: Profile): unknown[] {
@@ -250,6 +250,7 @@ function visible(profile: Profile): unknown[] {
     profile.servicePlan,
     addressUpdate && [addressUpdate.status, addressUpdate.code, addressUpdate.description],
     profile.credentialCallbackId !== null,
+    profile.credentialDigest,
     profile.activationId,
     resultOf(evidence),
     sourceOf(evidence),
@@ -258,9 +259,9 @@ function visible(profile: Profile): unknown[] {
   ]
 }
 
-/** For `asOf`. The EID is in the change itself. */
+/** For `asOf`. The EID is in the change itself, and of the login it tells whose it was. */
 function snapshotOf(
-  { eid: _, evidence, lastWord: __, ...facts }: Profile,
+  { eid: _, evidence, lastWord: __, credentialDigest: ___, ...facts }: Profile,
   { changedAt, confirmedAt, version }: ProfileState,
 ): ProfileSnapshot {
   const { code, message } = faultOf(evidence)

@@ -140,6 +140,7 @@ export function profileOf(row: ProfilesTable): Profile {
     servicePlan: row.service_plan,
     addressUpdate: row.address_update as AddressUpdate | null,
     credentialCallbackId: row.credential_callback_id,
+    credentialDigest: row.credential_digest,
     activationId: row.activation_id,
     evidence: row.evidence as Evidence,
     lastWord: {

@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import { faultOf, resultOf, sourceOf } from '../activations/result.ts'
+import { columnsOf } from '../database/columns.ts'
 import { rows, statement } from '../database/statement.ts'
 import type { Tables } from '../database/tables.ts'
 import { together } from '../database/together.ts'
@@ -58,8 +59,8 @@ const targetColumns = `activation_id bigint, number integer, requested boolean, 
   settled_at timestamptz`
 const profileColumns = `iccid text, account_name text, eid text, imei text, mdn text, msisdn text, state text,
   profile_status text, profile_role text, service_plan text, address_update json, credential_callback_id uuid,
-  activation_id bigint, evidence json, result text, fault_code text, fault_message text, source text,
-  spoken_submitted_at timestamptz, spoken_final boolean, spoken_at timestamptz, spoken_by uuid,
+  credential_digest text, activation_id bigint, evidence json, result text, fault_code text, fault_message text,
+  source text, spoken_submitted_at timestamptz, spoken_final boolean, spoken_at timestamptz, spoken_by uuid,
   changed_at timestamptz, confirmed_at timestamptz, version integer`
 const activationColumns = `id bigint, settled_at timestamptz, status text, overdue boolean, targets integer,
   pending integer, warning integer, succeeded integer, failed integer, conflict integer, version integer`
@@ -78,7 +79,13 @@ const updateTargets = statement`
   where t.activation_id = r.activation_id and t.number = r.number`
 
 const insertProfiles = statement`
-  insert into profiles select * from ${rows(profileColumns)} order by iccid, account_name`
+  insert into profiles (${namesOf(profileColumns)}) select * from ${rows(profileColumns)} order by iccid, account_name`
+
+function namesOf(columns: string): string {
+  return columnsOf(columns)
+    .map(({ name }) => name)
+    .join(', ')
+}
 
 /** These rows have been locked since they were loaded. */
 const updateProfiles = statement`
@@ -86,10 +93,10 @@ const updateProfiles = statement`
     eid = r.eid, imei = r.imei, mdn = r.mdn, msisdn = r.msisdn, state = r.state,
     profile_status = r.profile_status, profile_role = r.profile_role, service_plan = r.service_plan,
     address_update = r.address_update, credential_callback_id = r.credential_callback_id,
-    activation_id = r.activation_id, evidence = r.evidence, result = r.result, fault_code = r.fault_code,
-    fault_message = r.fault_message, source = r.source, spoken_submitted_at = r.spoken_submitted_at,
-    spoken_final = r.spoken_final, spoken_at = r.spoken_at, spoken_by = r.spoken_by, changed_at = r.changed_at,
-    confirmed_at = r.confirmed_at, version = r.version
+    credential_digest = r.credential_digest, activation_id = r.activation_id, evidence = r.evidence,
+    result = r.result, fault_code = r.fault_code, fault_message = r.fault_message, source = r.source,
+    spoken_submitted_at = r.spoken_submitted_at, spoken_final = r.spoken_final, spoken_at = r.spoken_at,
+    spoken_by = r.spoken_by, changed_at = r.changed_at, confirmed_at = r.confirmed_at, version = r.version
   from ${rows(profileColumns)}
   where p.iccid = r.iccid and p.account_name = r.account_name`
 
@@ -151,6 +158,7 @@ function profileRow({ profile, ...state }: ProfileState) {
       service_plan: profile.servicePlan,
       address_update: profile.addressUpdate,
       credential_callback_id: profile.credentialCallbackId,
+      credential_digest: profile.credentialDigest,
       activation_id: profile.activationId,
       evidence: profile.evidence,
       result: resultOf(profile.evidence),

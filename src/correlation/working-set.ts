@@ -94,7 +94,7 @@ export interface Change {
 export type ChangeValues = { [name: string]: string | boolean | null }
 
 /** Everything that is shown of a profile, as it was after a change. */
-export interface ProfileSnapshot extends Omit<Profile, 'eid' | 'evidence' | 'lastWord'> {
+export interface ProfileSnapshot extends Omit<Profile, 'eid' | 'evidence' | 'lastWord' | 'credentialDigest'> {
   result: Result
   faultCode: string | null
   faultMessage: string | null

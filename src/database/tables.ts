@@ -108,6 +108,7 @@ export interface ProfilesTable {
   service_plan: string | null
   address_update: unknown
   credential_callback_id: string | null
+  credential_digest: string | null
   activation_id: string
   evidence: unknown
   result: string

@@ -14,7 +14,7 @@ export interface Named {
   operation: string
 }
 
-export type FoundProfile = Omit<ProfilesTable, 'evidence' | `spoken_${string}`> & Named
+export type FoundProfile = Omit<ProfilesTable, 'evidence' | 'credential_digest' | `spoken_${string}`> & Named
 
 /** With the number of the transaction that wrote the row, which differs whenever the row does. */
 export type Written<Row> = Row & { written: string }

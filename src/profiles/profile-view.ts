@@ -67,7 +67,7 @@ export const ProfileView = Type.Object(
     }),
     changedAt: Time,
     confirmedAt: Time,
-    version: Type.Integer({ description: 'grows with every change' }),
+    version: Type.Integer({ description: 'grows with every change, also when only the login is another' }),
   },
   { $id: 'Profile', title: 'Profile', examples: [profileExample] },
 )

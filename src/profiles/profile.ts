@@ -24,6 +24,8 @@ export interface Profile {
   servicePlan: string | null
   addressUpdate: AddressUpdate | null
   credentialCallbackId: string | null
+  /** Differs where the login does. null: none, or one that was known before logins were told apart. */
+  credentialDigest: string | null
   /** The newest activation that spoke of it, and what that activation's messages say. */
   activationId: string
   evidence: Evidence
@@ -83,6 +85,7 @@ export function withMessage(profile: Profile | null, message: ProfileMessage): P
     servicePlan: facts.servicePlan ?? profile?.servicePlan ?? null,
     addressUpdate: facts.addressUpdate ?? profile?.addressUpdate ?? null,
     credentialCallbackId: facts.hasCredential ? message.sourceId : (profile?.credentialCallbackId ?? null),
+    credentialDigest: (facts.hasCredential ? facts.credentialDigest : profile?.credentialDigest) ?? null,
     activationId: message.activationId,
     evidence: addStatement(sameActivation ? profile.evidence : noEvidence, message),
     lastWord: rankOf(message),

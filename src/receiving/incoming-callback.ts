@@ -4,6 +4,7 @@ import { fingerprint } from '../thingspace/fingerprint.ts'
 import type { JsonMessage } from '../thingspace/json-message.ts'
 import { type Reading, readCallback } from '../thingspace/read-callback.ts'
 import { takeSecretsOut } from '../thingspace/secrets-in-callback.ts'
+import { tellLoginsApart } from '../thingspace/tell-logins-apart.ts'
 
 /** An authentic message, parsed, with its secrets sealed: what the writer takes. */
 export interface IncomingCallback {
@@ -56,7 +57,8 @@ function keepBody(message: Authentic, reading: Reading, keys: Keys): IncomingCal
   const { body, secrets } = takeSecretsOut(message.json.message)
   const sealed =
     secrets === null ? null : keys.sealer.seal(Buffer.from(JSON.stringify(secrets)), callbackSeal(message.id))
-  return { ...common(message, reading, keys), body, sealed: sealed?.sealed ?? null, sealKeyId: sealed?.keyId ?? null }
+  const told = secrets === null ? reading : tellLoginsApart(reading, message.json.message, secrets, keys.fingerprintKey)
+  return { ...common(message, told, keys), body, sealed: sealed?.sealed ?? null, sealKeyId: sealed?.keyId ?? null }
 }
 
 function keepBytes(message: Authentic, reading: Reading, keys: Keys): IncomingCallback {

@@ -130,10 +130,10 @@ async function iccidsNamedBy(db: Kysely<Tables>, id: string): Promise<string[]> 
 /** The results that the profile is folded from are changed too: a later message may have it folded again. */
 async function forgetThatItHadOne(db: Kysely<Tables>, { iccid }: ForgetWish, id: string): Promise<void> {
   await sql`
-    update results set facts = jsonb_set(facts::jsonb, '{hasCredential}', 'false')::json
+    update results set facts = (jsonb_set(facts::jsonb, '{hasCredential}', 'false') - 'credentialDigest')::json
     where source_id = ${id}::uuid and iccid = ${iccid} and (facts ->> 'hasCredential')::boolean`.execute(db)
   await sql`
-    update profiles set credential_callback_id = null
+    update profiles set credential_callback_id = null, credential_digest = null
     where iccid = ${iccid} and credential_callback_id = ${id}::uuid`.execute(db)
 }
 

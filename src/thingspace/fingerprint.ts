@@ -1,6 +1,6 @@
-import { createHmac, createSecretKey, type KeyObject } from 'node:crypto'
 import { canonicalMessage } from './canonical.ts'
 import type { JsonMessage } from './json-message.ts'
+import { keyedHash } from './keyed-hash.ts'
 
 /**
  * What makes two deliveries the same message: 128 bits of an HMAC-SHA-256 over the canonical message and its account,
@@ -15,18 +15,9 @@ export function fingerprint(
   bytes: Buffer,
 ): string {
   const ambiguous = json.defects.includes('invalid-utf8') || json.defects.includes('duplicate-key')
-  const mac = createHmac('sha256', prepared(key))
+  const mac = keyedHash(key)
   if (ambiguous) mac.update(`${accountName}\nbytes\n`).update(bytes)
   else mac.update(`${accountName}\n${canonicalMessage(json.message)}`)
   const hex = mac.digest('hex')
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20, 32)}`
-}
-
-/** Prepared once per key: doing it for each message would cost more than everything else here together. */
-const preparedKeys = new WeakMap<Buffer, KeyObject>()
-
-function prepared(key: Buffer): KeyObject {
-  const known = preparedKeys.get(key) ?? createSecretKey(key)
-  preparedKeys.set(key, known)
-  return known
 }

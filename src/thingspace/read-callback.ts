@@ -30,6 +30,8 @@ export interface ProfileFacts {
   servicePlan: string | null
   addressUpdate: AddressUpdate | null
   hasCredential: boolean
+  /** Of the login, where it could be told: see `tellLoginsApart`. */
+  credentialDigest?: string
 }
 
 export interface AddressUpdate {

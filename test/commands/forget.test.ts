@@ -32,6 +32,20 @@ t.test('forgetting a profile erases its logins and the unreadable bytes that nam
     { ...rest, hasCredential: false },
     'what is not secret stays',
   )
+  t.strictSame(
+    await service
+      .sql(
+        `select credential_digest as digest, (select bool_or(facts -> 'credentialDigest' is not null) from results r
+        where r.iccid = p.iccid) as told from profiles p order by iccid`,
+      )
+      .then(rows => rows.map(({ digest, told }) => [digest !== null, told])),
+    [
+      [false, false],
+      [true, true],
+      [true, true],
+    ],
+    'nor can its login be told from others any more',
+  )
   t.match(await service.get(`/v1/profiles/${device(2).iccid}/credential`), { body: { password: 'of another' } })
   t.match(await service.get(`/v1/profiles/${device(3).iccid}/credential`), { body: { password: 'in both' } })
   t.strictSame(

@@ -1,7 +1,7 @@
 import type { PipelinedDatabase } from '../database/pipeline.ts'
 import { type Refusal, refusalOf, sqlState, uniqueViolation } from '../database/refusal.ts'
 import type { Tracing } from '../operating/tracing/tracing.ts'
-import { watchDeadlyCallbacks } from './deadly-callbacks.ts'
+import { crashesServer, watchDeadlyCallbacks } from './deadly-callbacks.ts'
 import {
   type Authentic,
   type IncomingCallback,
@@ -213,7 +213,7 @@ export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptio
 
   function survivable(prepared: IncomingCallback, message: Authentic, known: Keys): IncomingCallback {
     if (prepared.reading.kind === 'unreadable' || !deadly.isDeadly(prepared.fingerprint)) return prepared
-    return quarantineCallback(message, 'ended the connection to the database each time it was written', known)
+    return quarantineCallback(message, crashesServer, known)
   }
 
   async function writeEach(batch: readonly Waiting[]): Promise<void> {

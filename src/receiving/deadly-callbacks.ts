@@ -17,6 +17,9 @@ export interface DeadlyCallbacks {
   committed(fingerprints: readonly string[]): void
 }
 
+/** Why one was quarantined that crashes the server. One with this reason is read again only when it is named. */
+export const crashesServer = 'ended the connection to the database each time it was written'
+
 const suspectAfter = 2
 const deadlyAfter = 3
 const mostRemembered = 10_000

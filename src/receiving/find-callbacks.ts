@@ -59,15 +59,15 @@ export function walkCallbacks(
   behind: CursorKey | null,
   limit: number,
 ): Promise<WalkedCallback[]> {
-  const show = sql`select c.id, c.verdict, c.received_at, t.more from found t ${itself} c`
+  const show = sql`select c.id, c.verdict, c.reason, c.received_at, t.more from found t ${itself} c`
   return findPart(db, filter, accounts, show, limit, { order, ascending: true, behind })
 }
 
-export type WalkedCallback = Pick<FoundCallback, 'id' | 'verdict' | 'received_at'>
+export type WalkedCallback = Pick<FoundCallback, 'id' | 'verdict' | 'reason' | 'received_at'>
 
 const order = ['t.received_at', 't.id']
 
-export function keyOf(row: WalkedCallback): CursorKey {
+export function keyOf(row: Pick<FoundCallback, 'id' | 'received_at'>): CursorKey {
   return [row.received_at.toISOString(), row.id]
 }
 

@@ -19,6 +19,7 @@ import { erasedOnRequest } from '../retention/forget-secrets.ts'
 import { CannotOpen } from '../secrets/sealer.ts'
 import { readJsonMessage } from '../thingspace/json-message.ts'
 import { arrivalsOf } from './arrivals.ts'
+import { crashesServer } from './deadly-callbacks.ts'
 import { type CallbackFilter, findCallback, keyOf, type WalkedCallback, walkCallbacks } from './find-callbacks.ts'
 import { type IncomingCallback, type Keys, prepareCallback } from './incoming-callback.ts'
 import { storedMessage } from './stored-message.ts'
@@ -37,7 +38,8 @@ const atOnce = 100
 
 /**
  * Reads stored callbacks again with the current code, and applies what can be read now. Each has a transaction of its
- * own: one that still can't be applied stays as it is, and stops no other.
+ * own: one that still can't be applied stays as it is, and stops no other. One that crashed the server is left alone
+ * unless it is the one that is named: it might do so again, and end whatever else is under way.
  */
 export async function reprocessCallbacks(
   { db, seenBy }: { db: Database; seenBy: SeenBy },
@@ -55,7 +57,8 @@ export async function reprocessCallbacks(
         : await findCallback(seenBy(accounts), filter.id, accounts).then(one => (one === null ? [] : [one]))
     for (const row of rows) {
       outcome.matched += 1
-      if (dryRun || !open.includes(row.verdict)) continue
+      const isLeftAlone = filter.id === undefined && row.reason === crashesServer
+      if (dryRun || isLeftAlone || !open.includes(row.verdict)) continue
       const verdict = await inTransaction(db, trx => reprocessCallback(trx, keys, row.id)).catch(error => {
         if (refusalOf(error) === 'refused' || error instanceof CannotOpen || isStoredAlready(error)) return row.verdict
         throw error

@@ -183,6 +183,7 @@ export const storedCallbackRoutes: FastifyPluginAsyncTypebox<StoredCallbackRoute
       schema: {
         operationId: 'reprocessCallbacks',
         summary: 'Read all matching callbacks again: quarantined, other and unmatched ones',
+        description: 'One whose reason says that it ended the connection to the database is read again only by its id.',
         tags: ['callbacks'],
         querystring: NoQuery,
         body: Type.Object(

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { crashesServer } from '../../src/receiving/deadly-callbacks.ts'
 import { device, makeCallback, makeFault } from '../fixtures/make-callback.ts'
 import { takeTestService } from '../fixtures/service.ts'
 
@@ -41,4 +42,18 @@ t.test('one that came again since it can be read has had its effect, and stops n
     body: { matched: 2, verdicts: { quarantined: 1, unmatched: 1 } },
   })
   t.match(await service.sql("select evidence->>'faults' as faults from profiles"), [{ faults: '1' }])
+})
+
+t.test('one that crashed the server is read again only when it is named', async t => {
+  const service = await takeTestService(t)
+  for (const n of [1, 2]) await service.callback(makeCallback({ requestId: 'deadly', ...device(n) }))
+  await service.sql("update callbacks set verdict = 'quarantined'")
+  await service.sql('update callbacks set reason = $1 where id = (select min(id::text)::uuid from callbacks)', [
+    crashesServer,
+  ])
+  const [{ id }] = await service.sql('select id from callbacks where reason is not null')
+  const among = await service.call('POST', '/v1/callbacks/reprocess', { body: { verdict: 'quarantined' } })
+  t.match(among, { status: 200, body: { matched: 2, reprocessed: 1, verdicts: { unmatched: 1 } } })
+  const named = await service.call('POST', `/v1/callbacks/${id}/reprocess`)
+  t.match(named, { status: 200, body: { matched: 1, reprocessed: 1, verdicts: { unmatched: 1 } } })
 })

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import Type, { type Static } from 'typebox'
 import { askedKindPattern, notBlank, operationPattern } from '../operating/patterns.ts'
 import { normalIdentifier, normalKind } from '../thingspace/identifiers.ts'
-import type { Identifiers } from '../thingspace/read-callback.ts'
+import type { Identifiers } from '../thingspace/report.ts'
 import { targetKey } from './match-target.ts'
 
 const AskedIdentifier = Type.Object(

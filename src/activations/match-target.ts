@@ -1,5 +1,5 @@
 import { imeiBase, sameImei } from '../thingspace/identifiers.ts'
-import type { Identifiers } from '../thingspace/read-callback.ts'
+import type { Identifiers } from '../thingspace/report.ts'
 
 export interface AskedFor extends Identifiers {
   number: number

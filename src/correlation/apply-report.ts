@@ -11,7 +11,7 @@ import {
   sourceOf,
 } from '../activations/result.ts'
 import { comesBefore, type Profile, type ProfileMessage, profileFrom, withMessage } from '../profiles/profile.ts'
-import type { Identifiers } from '../thingspace/read-callback.ts'
+import type { Identifiers } from '../thingspace/report.ts'
 import { candidates } from './candidates.ts'
 import {
   type ActivationState,

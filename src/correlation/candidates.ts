@@ -1,5 +1,5 @@
 import { imeiBase } from '../thingspace/identifiers.ts'
-import type { Identifiers } from '../thingspace/read-callback.ts'
+import type { Identifiers } from '../thingspace/report.ts'
 import type { TargetState } from './working-set.ts'
 
 /** Up to this many are compared one by one: indexing them would cost more. */

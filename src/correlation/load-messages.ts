@@ -3,7 +3,7 @@ import type { Source } from '../activations/result.ts'
 import { rowsOf } from '../database/rows.ts'
 import type { ResultsTable, Tables } from '../database/tables.ts'
 import type { ProfileMessage } from '../profiles/profile.ts'
-import type { ProfileFacts, Report, ReportedResult } from '../thingspace/read-callback.ts'
+import type { ProfileFacts, Report, ReportedResult } from '../thingspace/report.ts'
 import type { ProfileName } from './load-profiles.ts'
 import { type Arrival, profileKey } from './working-set.ts'
 

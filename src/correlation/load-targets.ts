@@ -4,7 +4,7 @@ import { rowsOf } from '../database/rows.ts'
 import { rows, statement } from '../database/statement.ts'
 import type { Tables, TargetsTable } from '../database/tables.ts'
 import { imeiBase } from '../thingspace/identifiers.ts'
-import type { Identifiers } from '../thingspace/read-callback.ts'
+import type { Identifiers } from '../thingspace/report.ts'
 import type { TargetState } from './working-set.ts'
 
 /** An ICCID that a report names, with its request. */

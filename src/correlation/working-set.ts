@@ -2,7 +2,7 @@ import type { ActivationStatus, Counts } from '../activations/activation-status.
 import type { AskedFor } from '../activations/match-target.ts'
 import type { Evidence, Result, Source } from '../activations/result.ts'
 import type { Profile, ProfileMessage } from '../profiles/profile.ts'
-import type { Identifiers, Report } from '../thingspace/read-callback.ts'
+import type { Identifiers, Report } from '../thingspace/report.ts'
 
 /**
  * The rows that one transaction works on: loaded under lock, changed in memory by pure rules, saved together.

@@ -14,7 +14,7 @@ import type { Tables } from '../database/tables.ts'
 import { inTransaction } from '../database/transaction.ts'
 import type { RequestStatus } from '../thingspace/client.ts'
 import { type Identifier, normalIdentifier, normalKind } from '../thingspace/identifiers.ts'
-import type { Report, ReportedResult } from '../thingspace/read-callback.ts'
+import type { Report, ReportedResult } from '../thingspace/report.ts'
 import type { DuePoll } from './due-polls.ts'
 
 type AskedAbout = Pick<DuePoll, 'accountName' | 'requestId'>

@@ -7,7 +7,7 @@ import { answeredUnchanged, entityTag } from '../operating/etag.ts'
 import { ErrorReply } from '../operating/http-error.ts'
 import { Page, pageQuery, ViewTime } from '../operating/page.ts'
 import { printable } from '../operating/patterns.ts'
-import { normalWord } from '../thingspace/read-callback.ts'
+import { normalWord } from '../thingspace/words.ts'
 import { listProfiles } from './list-profiles.ts'
 import { ProfileView, profileTagParts, profileView, whatProfileStatusSays } from './profile-view.ts'
 

@@ -1,7 +1,7 @@
 import Type, { type Static } from 'typebox'
 import { Maybe, Time } from '../operating/schemas.ts'
 import { identifierFlag, identifierKinds } from '../thingspace/identifiers.ts'
-import type { AddressUpdate } from '../thingspace/read-callback.ts'
+import type { AddressUpdate } from '../thingspace/report.ts'
 import type { FoundProfile } from './find-profiles.ts'
 
 const Text = Maybe(Type.String())

@@ -1,5 +1,5 @@
 import { addStatement, type Evidence, noEvidence, type Statement } from '../activations/result.ts'
-import type { AddressUpdate, ProfileFacts } from '../thingspace/read-callback.ts'
+import type { AddressUpdate, ProfileFacts } from '../thingspace/report.ts'
 
 /** What one message says about one profile, with all that is needed to rank it among the others. */
 export interface ProfileMessage extends Statement {

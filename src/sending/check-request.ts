@@ -2,7 +2,7 @@ import type { ActivationRequest } from '../activations/activation-request.ts'
 import { targetKey } from '../activations/match-target.ts'
 import { normalIdentifier, normalKind } from '../thingspace/identifiers.ts'
 import { type ProfileOperation, type ProfileRequest, profileOperations } from '../thingspace/profile-request.ts'
-import type { Identifiers } from '../thingspace/read-callback.ts'
+import type { Identifiers } from '../thingspace/report.ts'
 
 /** A request that can be sent: in the carrier's own form, with every identifier normalised. */
 export interface Sendable {

@@ -3,7 +3,7 @@ import { matchTarget } from '../activations/match-target.ts'
 import { candidates } from '../correlation/candidates.ts'
 import { loadTargets } from '../correlation/load-targets.ts'
 import type { Tables } from '../database/tables.ts'
-import type { Identifiers } from '../thingspace/read-callback.ts'
+import type { Identifiers } from '../thingspace/report.ts'
 
 const atOnce = 500
 

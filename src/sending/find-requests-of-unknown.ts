@@ -2,7 +2,7 @@ import { type Kysely, type RawBuilder, sql } from 'kysely'
 import { targetsAskedFor } from '../activations/activation-request.ts'
 import { matchTarget } from '../activations/match-target.ts'
 import type { Tables } from '../database/tables.ts'
-import type { Identifiers } from '../thingspace/read-callback.ts'
+import type { Identifiers } from '../thingspace/report.ts'
 import { compareDevices } from './compare-devices.ts'
 import { findSubmission } from './submission.ts'
 

@@ -1,4 +1,4 @@
-import type { ProfileFacts } from './read-callback.ts'
+import type { ProfileFacts } from './report.ts'
 
 /**
  * Values that some Verizon page names ([DOC], fact sheet 2.4). Others are kept and shown just the same, but are

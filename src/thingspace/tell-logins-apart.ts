@@ -1,7 +1,8 @@
 import type { JsonObject } from './json-message.ts'
 import { keyedHash } from './keyed-hash.ts'
 import { credentialOf } from './open-secrets.ts'
-import type { Reading, Report } from './read-callback.ts'
+import type { Reading } from './read-callback.ts'
+import type { Report } from './report.ts'
 import type { Secrets } from './secrets-in-callback.ts'
 
 /**

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { type AskedFor, matchTarget, targetKey, unrequestedIdentifiers } from '../../src/activations/match-target.ts'
-import type { Identifiers } from '../../src/thingspace/read-callback.ts'
+import type { Identifiers } from '../../src/thingspace/report.ts'
 import { holds } from '../fixtures/holds.ts'
 import { permutations } from '../fixtures/permutations.ts'
 

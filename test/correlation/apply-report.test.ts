@@ -19,7 +19,7 @@ import {
   type WorkingSet,
 } from '../../src/correlation/working-set.ts'
 import { comesBefore, type Profile, type ProfileMessage, profileFrom } from '../../src/profiles/profile.ts'
-import type { Identifiers, Report } from '../../src/thingspace/read-callback.ts'
+import type { Identifiers, Report } from '../../src/thingspace/report.ts'
 import { holds } from '../fixtures/holds.ts'
 import { permutations } from '../fixtures/permutations.ts'
 

@@ -5,7 +5,7 @@ import { matchTarget } from '../../src/activations/match-target.ts'
 import { noEvidence } from '../../src/activations/result.ts'
 import { candidates } from '../../src/correlation/candidates.ts'
 import type { TargetState } from '../../src/correlation/working-set.ts'
-import type { Identifiers } from '../../src/thingspace/read-callback.ts'
+import type { Identifiers } from '../../src/thingspace/report.ts'
 
 /** Few of each, so that most are shared; the last digit of an IMEI does not count. */
 const identifiers = fc

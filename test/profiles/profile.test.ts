@@ -10,7 +10,7 @@ import {
   rankOf,
   withMessage,
 } from '../../src/profiles/profile.ts'
-import type { ProfileFacts } from '../../src/thingspace/read-callback.ts'
+import type { ProfileFacts } from '../../src/thingspace/report.ts'
 import { holds } from '../fixtures/holds.ts'
 import { permutations } from '../fixtures/permutations.ts'
 

@@ -114,13 +114,17 @@ export async function lookUpProfiles(
     with named as materialized (${sql.join(branches, sql` union all `)})
     select n.n, p.*, a.request_id, a.operation
     from named n
-    ${byKey(sql`select * from profiles p where p.iccid = n.iccid and p.account_name = n.account_name`)} p ${activationOf('p')}
+    ${byKey(sql`${profiles} where p.iccid = n.iccid and p.account_name = n.account_name`)} p ${activationOf('p')}
     order by n.n, p.iccid, p.account_name`.execute(db)
   return byNumber(ids, rows)
 }
 
-/** `written` is the number of the transaction that wrote the row. */
-const profiles = sql`select p.xmin as written, p.* from profiles p`
+/** What is shown of a profile, and no more, since a look-up reads a thousand. `written` is the transaction that wrote it. */
+export const profiles = sql`
+  select p.xmin as written, p.iccid, p.account_name, p.eid, p.imei, p.mdn, p.msisdn, p.state, p.profile_status,
+    p.profile_role, p.service_plan, p.address_update, p.credential_callback_id, p.activation_id, p.result, p.fault_code,
+    p.fault_message, p.source, p.changed_at, p.confirmed_at, p.version
+  from profiles p`
 
 /** Joins `a`, the activation that last spoke of a profile. */
 export function activationOf(profile: 'd' | 'p' | 't'): RawBuilder<unknown> {

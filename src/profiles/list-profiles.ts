@@ -7,7 +7,7 @@ import { findInGroups } from '../operating/grouped-list.ts'
 import { ofAccounts } from '../operating/of-accounts.ts'
 import { type Found, findPage, type PageRequest } from '../operating/page.ts'
 import { readTime } from '../operating/read-time.ts'
-import { activationOf, type FoundProfile } from './find-profiles.ts'
+import { activationOf, type FoundProfile, profiles } from './find-profiles.ts'
 
 export interface ProfileFilter {
   accountName?: string | undefined
@@ -53,7 +53,7 @@ export function listProfiles(
         show: sql`
           select p.*, a.request_id, a.operation, t.more
           from found t
-          ${byKey(sql`select * from profiles p where p.iccid = t.iccid and p.account_name = t.account_name`)} p
+          ${byKey(sql`${profiles} where p.iccid = t.iccid and p.account_name = t.account_name`)} p
           ${activationOf('p')}`,
       } as const
       return findInGroups<FoundProfile>(db, list, limit, part)

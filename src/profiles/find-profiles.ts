@@ -16,7 +16,7 @@ export interface Named {
 
 export type FoundProfile = Omit<ProfilesTable, 'evidence' | 'credential_digest' | `spoken_${string}`> & Named
 
-/** With the number of the transaction that wrote the row, which differs whenever the row does. */
+/** With something that differs whenever the row was written anew. */
 export type Written<Row> = Row & { written: string }
 
 /** What to read of each profile: everything, or only what shows whether it is still the same. */
@@ -119,11 +119,14 @@ export async function lookUpProfiles(
   return byNumber(ids, rows)
 }
 
-/** What is shown of a profile, and no more, since a look-up reads a thousand. `written` is the transaction that wrote it. */
+/**
+ * What is shown of a profile, and no more, since a look-up reads a thousand. `written` names the transaction that wrote
+ * the row, and its time: a promoted standby gives the numbers of transactions that were lost once more.
+ */
 export const profiles = sql`
-  select p.xmin as written, p.iccid, p.account_name, p.eid, p.imei, p.mdn, p.msisdn, p.state, p.profile_status,
-    p.profile_role, p.service_plan, p.address_update, p.credential_callback_id, p.activation_id, p.result, p.fault_code,
-    p.fault_message, p.source, p.changed_at, p.confirmed_at, p.version
+  select p.xmin || ' ' || p.confirmed_at as written, p.iccid, p.account_name, p.eid, p.imei, p.mdn, p.msisdn, p.state,
+    p.profile_status, p.profile_role, p.service_plan, p.address_update, p.credential_callback_id, p.activation_id,
+    p.result, p.fault_code, p.fault_message, p.source, p.changed_at, p.confirmed_at, p.version
   from profiles p`
 
 /** Joins `a`, the activation that last spoke of a profile. */

@@ -1,4 +1,6 @@
+import { sql } from 'kysely'
 import t from 'tap'
+import { inTransaction } from '../../src/database/transaction.ts'
 import { type Answer, createProfileLoader } from '../../src/profiles/profile-loader.ts'
 import { watchQueries } from '../fixtures/count-buffers.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
@@ -121,4 +123,21 @@ t.test('an identifier that goes on to a device of the same transaction names tha
   t.equal(await ask(), one.iccid)
   await service.sql(`update profiles set mdn = '5550002222' where iccid = '${one.iccid}'`)
   t.equal(await ask(), other.iccid)
+})
+
+t.test('a row that another transaction of the same number wrote is not taken for the one that was lost', async t => {
+  const service = await takeTestService(t)
+  const { iccid } = device(1)
+  await service.callback(makeCallback({ requestId: 'one', ...device(1) }))
+  const { db } = watchQueries(t, service.databaseUrl)
+  // As on a standby that was promoted without the last transactions: here one of them writes twice.
+  await inTransaction(db, async trx => {
+    const loader = createProfileLoader(() => trx)
+    const write = async (state: string) => {
+      await sql`update profiles set state = ${state}, confirmed_at = confirmed_at + interval '1 second'`.execute(trx)
+      return (await loader.profile(iccid, '*'))?.body
+    }
+    t.match(await write('LOST'), /"LOST"/)
+    t.match(await write('KEPT'), /"KEPT"/)
+  })
 })

@@ -2,7 +2,7 @@ import pg from 'pg'
 import type { Logger } from 'pino'
 import { clientOf, type HostClient } from './host-client.ts'
 import { hostsOf } from './hosts.ts'
-import { endsDeadSessions } from './pool.ts'
+import { listeningSettings } from './session-settings.ts'
 
 const againAfterMs = 1_000
 /** A connection that only listens does not notice that nothing can arrive any more. */
@@ -30,7 +30,6 @@ export async function listenTo(
       keepAlive: true,
       connectionTimeoutMillis: 3_000,
       query_timeout: askWithinMs,
-      options: endsDeadSessions,
     })
     const lost = () => {
       if (client === fresh) client = null
@@ -42,6 +41,7 @@ export async function listenTo(
     fresh.once('end', lost)
     try {
       await fresh.connect()
+      await fresh.query(listeningSettings())
       await fresh.checkWritable()
       await fresh.query(`listen ${pg.escapeIdentifier(channel)}`)
       client = fresh

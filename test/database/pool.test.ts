@@ -1,3 +1,4 @@
+import { type AddressInfo, createServer } from 'node:net'
 import t from 'tap'
 import { openPool } from '../../src/database/pool.ts'
 import { isDatabaseAway } from '../../src/database/refusal.ts'
@@ -16,10 +17,36 @@ t.test('a commit waits for the disk, whatever the database says, and the server 
     tcp_keepalives_idle: '10',
     idle_in_transaction_session_timeout: '2s',
     idle_session_timeout: '10min',
+    // The server's warning that a crash was another connection's is one.
+    client_min_messages: 'warning',
   }
+  const more = open(`${url}?options=-c%20search_path%3Delsewhere&statement_timeout=1`)
+  t.teardown(() => more.end())
   for (const [name, value] of Object.entries(wanted)) {
     t.match((await anew.query(`show ${name}`)).rows, [{ [name]: value }])
+    t.match((await more.query(`show ${name}`)).rows, [{ [name]: value }], 'also with options in the URL')
   }
+})
+
+t.test('nothing is asked for while connecting that a pooler of sessions would refuse', async t => {
+  const asked = new Promise<string[]>(resolve => {
+    const pooler = createServer(socket => {
+      socket.on('error', () => undefined)
+      socket.once('data', data => {
+        // Length and version, then names and values by turns.
+        resolve(data.subarray(8).toString().split('\0'))
+        socket.destroy()
+      })
+    })
+    t.teardown(() => pooler.close())
+    pooler.listen(0, '127.0.0.1', () => {
+      const pool = open(`postgres://user@127.0.0.1:${(pooler.address() as AddressInfo).port}/name`)
+      t.teardown(() => pool.end())
+      pool.query('select').catch(() => undefined)
+    })
+  })
+  const names = (await asked).filter((text, at) => at % 2 === 0 && text !== '')
+  t.strictSame(names.sort(), ['application_name', 'client_encoding', 'database', 'user'])
 })
 
 t.test('a statement with parameters is answered whether it is asked with a promise or a callback', async t => {

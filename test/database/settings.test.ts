@@ -10,6 +10,9 @@ const settings = {
   default_transaction_isolation: "'repeatable read'",
   bytea_output: "'escape'",
   timezone: "'Asia/Kolkata'",
+  standard_conforming_strings: 'off',
+  array_nulls: 'off',
+  row_security: 'off',
 }
 
 t.test('whatever the database is set to, callbacks are stored, and a pair that races never misses', async t => {

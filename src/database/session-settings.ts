@@ -60,5 +60,9 @@ const endsDeadSessions = {
 
 function statementOf(settings: { [name: string]: string }): string {
   const set = Object.entries(settings).map(([name, value]) => `set_config('${name}', '${value}', false)`)
-  return `select ${set.join(', ')}`
+  return `select ${[...set, sameSchemas].join(', ')}`
 }
+
+/** "$user" would be another schema as soon as the connection takes the role of who asks. */
+const sameSchemas = `set_config('search_path',
+  (select string_agg(quote_ident(name), ', ') from unnest(current_schemas(false)) as name), false)`

@@ -139,6 +139,20 @@ t.test('the user that owns the tables needs no more than to make a role', async 
   }
 })
 
+t.test('a user with a schema of its own name has its tables there, and who asks finds them', async t => {
+  const { user, ownDatabase } = await makeOwner(t, 'createrole')
+  const url = await ownDatabase()
+  const db = open(t, url)
+  await sql`create schema ${sql.id(user)}`.execute(db)
+  await db.destroy()
+  const service = await startTestService(t, { DATABASE_URL: url })
+  t.match(await service.callback(makeCallback({ ...device(1) })), { status: 200 })
+  t.match(await service.get(`/v1/devices/imei/${device(1).imei}`), { status: 200 })
+  t.match(await service.sql('select distinct schemaname as its from pg_tables where tablename = $1', ['profiles']), [
+    { its: user },
+  ])
+})
+
 t.test(
   'databases of one server share the role, also when they make it at once, or when it was made for them',
   async t => {

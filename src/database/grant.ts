@@ -2,7 +2,6 @@ import { type Kysely, sql } from 'kysely'
 import { findReader } from './reader.ts'
 import type { Tables } from './tables.ts'
 
-const schemas = ['public', 'jobs']
 const rows = sql`select, insert, update, delete`
 
 /**
@@ -12,7 +11,9 @@ const rows = sql`select, insert, update, delete`
  */
 export async function grantTo(db: Kysely<Tables>, role: string): Promise<boolean> {
   const who = sql.id(role)
-  for (const schema of schemas.map(name => sql.id(name))) {
+  const { rows: schemas } = await sql<{ name: string }>`
+    select unnest(array[current_schema(), 'jobs']) as name`.execute(db)
+  for (const schema of schemas.map(({ name }) => sql.id(name))) {
     for (const statement of [
       sql`grant usage on schema ${schema} to ${who}`,
       sql`grant ${rows} on all tables in schema ${schema} to ${who}`,

@@ -5,7 +5,7 @@ import { request } from '../faults/load.ts'
 import { listener, startInEarnest } from '../faults/stage.ts'
 import { createEmptyDatabase } from '../fixtures/database.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
-import { runCommandProcess } from '../fixtures/run-command.ts'
+import { runCommand, runCommandProcess } from '../fixtures/run-command.ts'
 import { account } from '../fixtures/service.ts'
 
 t.test('the service runs with a role that owns nothing and can define nothing', async t => {
@@ -58,6 +58,25 @@ t.test('the service runs with a role that owns nothing and can define nothing', 
   ]) {
     await t.rejects(service.query(ddl), { code: '42501' }, ddl)
   }
+})
+
+t.test('the role is let into the schema in which the tables are', async t => {
+  const url = `${await createEmptyDatabase(t)}?options=-c%20search_path%3Dtables`
+  const owner = new pg.Client({ connectionString: url })
+  await owner.connect()
+  const role = `service_${randomBytes(6).toString('hex')}`
+  await owner.query(`create role ${role}; create schema tables`)
+  t.teardown(async () => {
+    await owner.query(`drop owned by ${role}; drop role ${role}`)
+    await owner.end()
+  })
+  t.match(await runCommand('migrate', ['--grant-to', role], { DATABASE_URL: url }), { code: 0 })
+  const { rows } = await owner.query(
+    `select has_schema_privilege($1, 'tables', 'usage') as enters, has_table_privilege($1, 'tables.callbacks', 'insert') as writes,
+      has_function_privilege($1, 'tables.feed_head()', 'execute') as asks`,
+    [role],
+  )
+  t.strictSame(rows, [{ enters: true, writes: true, asks: true }])
 })
 
 /** The background work takes it within two seconds, when it may. */

@@ -31,7 +31,8 @@ const makingReader = 7_007
 
 /**
  * The role in which questions are answered: it sees only the accounts that the setting `thingspace.accounts` names.
- * null when there is no such role that we may take: then only the conditions of each query keep accounts apart.
+ * null when there is no such role that we may take: then only the conditions of each query keep accounts apart. A dump
+ * that was restored without its grants has the policies, but a role that may not read.
  */
 export async function findReader(db: Kysely<Tables>): Promise<string | null> {
   const { rows } = await sql<{ reader: string }>`
@@ -40,6 +41,9 @@ export async function findReader(db: Kysely<Tables>): Promise<string | null> {
     where schemaname = current_schema() and policyname = 'reader' and tablename = any(${Object.keys(visible)})
       and pg_has_role(current_user, reader,
         case when current_setting('server_version_num')::int >= 160000 then 'SET' else 'MEMBER' end)
+      and has_schema_privilege(pg_roles.oid, schemaname, 'usage')
+      and has_table_privilege(pg_roles.oid, format('%I.%I', schemaname, tablename), 'select')
+      and (select bool_and(has_function_privilege(pg_roles.oid, name, 'execute')) from unnest(${functions}::text[]) as name)
     group by reader having count(distinct tablename) = ${Object.keys(visible).length}`.execute(db)
   return rows[0]?.reader ?? null
 }

@@ -139,6 +139,22 @@ t.test('the user that owns the tables needs no more than to make a role', async 
   }
 })
 
+t.test('a database that was restored without its grants answers as before', async t => {
+  const { user, ownDatabase } = await makeOwner(t, 'createrole')
+  const url = await ownDatabase()
+  const first = open(t, url)
+  await sql`create schema ${sql.id(user)}`.execute(first)
+  const db = open(t, url)
+  await migrate(db)
+  await makeReader(db)
+  for (const grant of ['select on profiles', `usage on schema ${user}`, 'execute on function feed_head()']) {
+    await sql`revoke ${sql.raw(grant)} from ${sql.id(`reader_of_${user}`)}`.execute(db)
+    t.equal(await findReader(db), null, `${grant} is missing`)
+    await makeReader(db)
+    t.equal(await findReader(db), `reader_of_${user}`, `${grant} is given again`)
+  }
+})
+
 t.test('a user with a schema of its own name has its tables there, and who asks finds them', async t => {
   const { user, ownDatabase } = await makeOwner(t, 'createrole')
   const url = await ownDatabase()

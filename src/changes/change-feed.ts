@@ -10,7 +10,7 @@ import { type ChangeFilter, type FoundChanges, findChanges, lets } from './find-
 export interface ChangeFeed {
   /**
    * Changes after a place: from memory if it reaches back far enough, otherwise from the database. Throws 410 when some
-   * of them have been deleted, so that no reader misses one without being told.
+   * of them have been deleted, or the place is gone, so that no reader misses one without being told.
    */
   read(place: Place, filter: ChangeFilter, accounts: Accounts, limit: number): Promise<FoundChanges>
   /** Resolves when the feed has grown past an id, when the time is over, or when the signal aborts. */
@@ -77,8 +77,13 @@ export function createChangeFeed(seenBy: SeenBy, databaseUrl: string, log: Logge
 
   async function lookNow(): Promise<void> {
     for (;;) {
-      const { rows, upTo, deletedTo } = await findChanges(seenBy('*'), end, {}, '*', atOnce)
-      const grew = upTo > end
+      const { rows, upTo, deletedTo, isBehindEnd } = await findChanges(seenBy('*'), end, {}, '*', atOnce)
+      const grew = upTo > end || isBehindEnd
+      if (isBehindEnd) {
+        // Memory holds what never happened in the state that was restored.
+        newest = []
+        start = upTo
+      }
       if (deletedTo > end) {
         // Some changes were deleted before they were read: memory can not answer for them.
         newest = rows.filter(({ id }) => BigInt(id) > deletedTo)
@@ -115,6 +120,7 @@ export function createChangeFeed(seenBy: SeenBy, databaseUrl: string, log: Logge
     async read({ id, thinned }, filter, accounts, limit) {
       if (id < start || id > end) {
         const found = await findChanges(seenBy(accounts), id, filter, accounts, limit)
+        if (found.isBehindEnd) throw new HttpError(410, gone)
         if (!thinned && found.deletedTo > id) throw new HttpError(410, tooLate)
         return found
       }
@@ -125,7 +131,12 @@ export function createChangeFeed(seenBy: SeenBy, databaseUrl: string, log: Logge
         if (change !== undefined && lets(filter, accounts, change)) rows.push(change)
       }
       const last = rows.at(-1)
-      return { rows, upTo: last !== undefined && rows.length === limit ? BigInt(last.id) : end, deletedTo: 0n }
+      return {
+        rows,
+        upTo: last !== undefined && rows.length === limit ? BigInt(last.id) : end,
+        deletedTo: 0n,
+        isBehindEnd: false,
+      }
     },
     grown(past, milliseconds, signal) {
       if (end > past || signal.aborted) return Promise.resolve()
@@ -169,6 +180,8 @@ export function createChangeFeed(seenBy: SeenBy, databaseUrl: string, log: Logge
 }
 
 const tooLate = 'query parameter: after is a cursor from before changes that were deleted; begin without it'
+const gone =
+  'query parameter: after is a cursor of changes that are gone, as when an older state is restored; begin without it'
 
 /** Index of the first change after an id; they are in order. */
 function firstAfter(changes: readonly ChangeRow[], after: bigint): number {

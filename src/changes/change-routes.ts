@@ -46,7 +46,7 @@ const errors = {
   400: ErrorReply,
   401: ErrorReply,
   403: ErrorReply,
-  410: refused('Changes after this cursor have been deleted, after KEEP_HISTORY: start without it'),
+  410: refused('Changes after this cursor have been deleted, after KEEP_HISTORY, or are gone: start without it'),
 }
 /** A waiting reader sends nothing while it waits, nor while its answer is then being made. */
 const answerMs = 15_000

@@ -19,6 +19,8 @@ export interface FoundChanges {
   upTo: bigint
   /** The last change that was ever deleted. Up to here, only the last change of each profile is left. */
   deletedTo: bigint
+  /** It was to begin behind the end: what it had come to is no longer there, since an older state was restored. */
+  isBehindEnd: boolean
 }
 
 export function placeAfter({ upTo, deletedTo }: FoundChanges): Place {
@@ -35,9 +37,9 @@ export async function findChanges(
 ): Promise<FoundChanges> {
   // One statement, one snapshot: otherwise the end of the feed could lie past a change that the search could not see
   // yet.
-  const { rows } = await sql<ChangeRow & { head: string; deletedTo: string }>`
-    with head as (select feed_head() as head, feed_deleted_to() as "deletedTo")
-    select c.*, head.head, head."deletedTo" from head left join lateral (
+  const { rows } = await sql<ChangeRow & { head: string; deletedTo: string; mayLag: boolean }>`
+    with head as (select feed_head() as head, feed_deleted_to() as "deletedTo", pg_is_in_recovery() as "mayLag")
+    select c.*, head.* from head left join lateral (
       select ${changeColumns} from (${candidates(after, filter, accounts, limit)}) changes
       order by id limit ${limit}
     ) c on true
@@ -45,8 +47,12 @@ export async function findChanges(
   const found = rows.filter(row => row.id !== null)
   const last = found.at(-1)
   const deletedTo = BigInt(rows[0]?.deletedTo ?? 0)
-  const end = [BigInt(rows[0]?.head ?? 0), deletedTo, after].reduce(maximum)
-  return { rows: found, upTo: last !== undefined && found.length === limit ? BigInt(last.id) : end, deletedTo }
+  const end = maximum(BigInt(rows[0]?.head ?? 0), deletedTo)
+  // A standby may not have it yet.
+  const isBehindEnd = after > end && rows[0]?.mayLag === false
+  const lookedAt = isBehindEnd ? end : maximum(end, after)
+  const upTo = last !== undefined && found.length === limit ? BigInt(last.id) : lookedAt
+  return { rows: found, upTo, deletedTo, isBehindEnd }
 }
 
 /** All that may be among the first ones, read by the index of the rarest value, so that no unrelated change is read. */

@@ -90,6 +90,28 @@ t.test('a feed whose end was deleted ends where it did', async t => {
   t.match((await other.get(`/v1/changes?after=${cursor}`)).body.items, [{ requestId: 'request-4' }])
 })
 
+t.test('when an older state of the database is restored, who has read further is told, and misses nothing', async t => {
+  const service = await startTestService(t, keep)
+  for (const n of [1, 2, 3]) await say(service, n)
+  const [one, two, three] = await changes(service)
+  const waiting = service.get(`/v1/changes?after=${three}&wait=60`)
+  await service.sql(`
+    delete from changes where id >= 2;
+    delete from retention;
+    alter table changes alter id restart with 2`)
+  const other = await replica(t, service)
+  const gone = { status: 410, body: { errorMessage: /query parameter: after .* restored/ } }
+  t.match(await waiting, gone, 'also who was waiting')
+  for (const each of [service, other]) {
+    for (const cursor of [two, three]) t.match(await each.get(`/v1/changes?after=${cursor}`), gone)
+    t.match(await each.get('/v1/changes/stream', { 'last-event-id': three ?? '' }), gone)
+  }
+  await say(other, 4)
+  for (const each of [service, other]) {
+    t.match((await each.get(`/v1/changes?after=${one}`)).body.items, [{ requestId: 'request-4' }])
+  }
+})
+
 t.test('a role of readers that was made before this is told as well', async t => {
   const service = await startTestService(t, keep)
   const db = openTestDatabase(t, service.databaseUrl)

@@ -4,7 +4,11 @@ import { MortalClient } from './mortal-client.ts'
 
 /** A client of whichever host is current when it is made; it reports when that was the wrong one. */
 export interface HostClient extends MortalClient {
-  /** Rejects, just like a read-only server would, unless the server of this connection takes writes. */
+  /**
+   * Rejects, just like a read-only server would, when the server of this connection is a standby: what is read there may
+   * be old, and a name that points to it for a moment would have led a connection there for good. Of several hosts it is
+   * the one that takes writes, or another may be.
+   */
   checkWritable(): Promise<void>
 }
 
@@ -35,9 +39,9 @@ export function clientOf(hosts: Hosts): new (config?: pg.ClientConfig) => HostCl
     }) as pg.Client['connect']
 
     async checkWritable(): Promise<void> {
-      if (!hosts.mustWrite) return
-      const { rows } = await this.query('show transaction_read_only')
-      if (rows[0]?.transaction_read_only === 'off') return
+      if (hosts.mayFollow) return
+      const { rows } = await this.query(kindOfServer)
+      if (rows[0]?.[hosts.mustWrite ? 'read_only' : 'follows'] === false) return
       hosts.leave(this.#url)
       throw Object.assign(new Error('the server takes no writes'), { code: readOnly })
     }
@@ -45,3 +49,5 @@ export function clientOf(hosts: Hosts): new (config?: pg.ClientConfig) => HostCl
 }
 
 const readOnly = '25006'
+const kindOfServer =
+  "select pg_is_in_recovery() as follows, current_setting('transaction_read_only')::boolean as read_only"

@@ -6,8 +6,10 @@ export interface Hosts {
   leave(url: string): void
   /** Called at each move: connections to the abandoned server may still answer, but not with the truth. */
   whenLeft(told: () => void): void
-  /** Whether each connection must be asked if its server takes writes. */
+  /** Of several, the one that takes writes is looked for. */
   mustWrite: boolean
+  /** A standby will do: `target_session_attrs=any`. */
+  mayFollow: boolean
 }
 
 /**
@@ -27,6 +29,7 @@ function makeHosts(url: string): Hosts {
   const urls = splitHosts(url)
   let at = 0
   const listening: (() => void)[] = []
+  const mayFollow = /[?&]target_session_attrs=any\b/.test(url)
   const current = () => urls[at % urls.length] ?? url
   return {
     current,
@@ -39,7 +42,8 @@ function makeHosts(url: string): Hosts {
     whenLeft(told) {
       listening.push(told)
     },
-    mustWrite: urls.length > 1 && !/[?&]target_session_attrs=any\b/.test(url),
+    mustWrite: urls.length > 1 && !mayFollow,
+    mayFollow,
   }
 }
 

@@ -5,6 +5,7 @@ import { hostsOf } from './hosts.ts'
 import type { MortalClient } from './mortal-client.ts'
 import { type SessionLimits, sessionSettings } from './session-settings.ts'
 import type { Tables } from './tables.ts'
+import { together } from './together.ts'
 
 export interface DatabaseOptions extends SessionLimits {
   url: string
@@ -44,10 +45,7 @@ export function openPool(options: DatabaseOptions): pg.Pool {
     // after the other all the same.)
     pipeline: true,
     Client: clientOf(hosts),
-    onConnect: async (client: pg.ClientBase) => {
-      await client.query(settings)
-      await (client as HostClient).checkWritable()
-    },
+    onConnect: (client: pg.ClientBase) => together([client.query(settings), (client as HostClient).checkWritable()]),
     // A connection that was in use when its host was abandoned stays no longer than this.
     ...(hosts.mustWrite ? { maxLifetimeSeconds: 60 } : {}),
   })

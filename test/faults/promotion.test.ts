@@ -1,4 +1,6 @@
 import t from 'tap'
+import { openPool } from '../../src/database/pool.ts'
+import { connection } from '../fixtures/connection.ts'
 import { checkLedger } from './check-ledger.ts'
 import { startLink } from './link.ts'
 import { startLoad, untilTaken } from './load.ts'
@@ -9,6 +11,13 @@ import { addStandby, failOver, followable } from './standby.ts'
 t.test('a synchronous standby, promoted when its primary is killed, has all that was acknowledged', async t => {
   const primary = await startOwnPostgres(t, { settings: followable })
   const standby = await addStandby(t, primary)
+  const elsewhere = openPool(connection(standby.url()))
+  t.teardown(() => elsewhere.end())
+  await t.rejects(elsewhere.query('select'), { code: '25006' }, 'what a standby says may be old')
+  const wherever = openPool(connection(`${standby.url()}?target_session_attrs=any`))
+  t.teardown(() => wherever.end())
+  t.match(await wherever.query('select 1 as one'), { rows: [{ one: 1 }] }, 'unless that will do')
+
   const link = await startLink(primary.url())
   t.teardown(() => link.stop())
   const server = await startInEarnest(t, link.url)

@@ -22,8 +22,9 @@ export const migrationFiles: MigrationProvider = {
   },
 }
 
-function migrator<Tables>(db: Kysely<Tables>): Migrator {
-  return new Migrator({ db, provider: migrationFiles })
+/** In the schema of our tables: another program may keep a table of the same name in one of its own. */
+function migrator<Tables>(db: Kysely<Tables>, migrationTableSchema: string): Migrator {
+  return new Migrator({ db, provider: migrationFiles, migrationTableSchema })
 }
 
 /**
@@ -36,13 +37,27 @@ export async function migrate<Tables>(db: Kysely<Tables>): Promise<string[]> {
   if (ours.join() === done.join()) return []
   const foreign = done.filter(name => !ours.includes(name))
   if (foreign.length > 0) throw new Error(laterVersion(foreign))
-  const { error, results } = await migrator(db).migrateToLatest()
+  const { error, results } = await migrator(db, await placeFor(db, done)).migrateToLatest()
   if (error !== undefined) {
     const failed = results?.find(result => result.status === 'Error')?.migrationName
     throw new Error(`migration ${failed ?? ''} failed${wordsOf(error)}; nothing of it was kept`, { cause: error })
   }
   return (results ?? []).map(result => result.migrationName)
 }
+
+/** The schema for the tables. Throws, before anything is made in it, when they can't be there for long. */
+async function placeFor<Tables>(db: Kysely<Tables>, done: readonly string[]): Promise<string> {
+  const { rows } = await sql<{ schema: string | null; encoding: string }>`
+    select current_schema() as schema, current_setting('server_encoding') as encoding`.execute(db)
+  const [{ schema, encoding } = { schema: null, encoding: '' }] = rows
+  if (schema === null) throw new Error('no schema of the search_path exists: make it, or correct the search_path')
+  if (done.length === 0 && !holdsAnyText.includes(encoding))
+    throw new Error(`${cannotHold} ${encoding}; make one with UTF8`)
+  return schema
+}
+
+const holdsAnyText = ['UTF8', 'SQL_ASCII']
+const cannotHold = 'what the carrier sends may hold any character, which a database can not keep in the encoding'
 
 /** Whether this version gets on with that schema, only who made it knows. */
 function laterVersion(steps: readonly string[]): string {

@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto'
 import { sql } from 'kysely'
 import { Migrator } from 'kysely/migration'
 import t, { type Test } from 'tap'
 import { migrate, migrationFiles, pendingMigrations } from '../../src/database/migrate.ts'
+import { openDatabase } from '../../src/database/pool.ts'
 import { databaseProblems } from '../../src/database/readiness.ts'
-import { openTestDatabase } from '../fixtures/connection.ts'
+import { connection, openTestDatabase } from '../fixtures/connection.ts'
 import { createEmptyDatabase } from '../fixtures/database.ts'
 
 function open(t: Test, url: string) {
@@ -17,6 +19,30 @@ t.test('several processes migrate at once: one works, the others find it done', 
   t.equal(new Set(done).size, done.length, 'each step ran once')
   t.ok(done.length > 0)
   t.strictSame(await pendingMigrations(open(t, url)), [])
+})
+
+t.test("another program that migrates its own schema in the same way is in nobody's way", async t => {
+  const url = await createEmptyDatabase(t)
+  const theirs = open(t, url)
+  await sql`create table kysely_migration (name text); create table kysely_migration_lock (id text)`.execute(theirs)
+  await sql`create schema ours`.execute(theirs)
+  const db = open(t, `${url}?options=-c%20search_path%3Dours`)
+  t.ok((await migrate(db)).length > 0)
+  t.strictSame(await migrate(db), [])
+  t.strictSame((await sql`select * from public.kysely_migration`.execute(theirs)).rows, [])
+})
+
+t.test('a place that can not hold the tables is told before anything is made', async t => {
+  const url = await createEmptyDatabase(t)
+  await t.rejects(migrate(open(t, `${url}?options=-c%20search_path%3Dnone`)), /no schema of the search_path/)
+  const latin = `latin_${randomBytes(6).toString('hex')}`
+  const admin = open(t, url)
+  await sql`create database ${sql.id(latin)} encoding latin1 locale 'C' template template0`.execute(admin)
+  const db = openDatabase(connection(url.replace(/[^/]+$/, latin)))
+  await t.rejects(migrate(db), /may hold any character.* LATIN1; make one with UTF8/)
+  t.strictSame(await db.introspection.getTables(), [])
+  await db.destroy()
+  await sql`drop database ${sql.id(latin)} with (force)`.execute(admin)
 })
 
 t.test('every step can be taken back, and taken again', async t => {

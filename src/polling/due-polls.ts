@@ -34,9 +34,13 @@ export async function endTurn(db: Database, holder: string): Promise<void> {
     update carrier_turns set until = '-infinity' where name = 'polling' and holder = ${holder}`.execute(db)
 }
 
+/** One time for the whole statement: a clock that moves on while it runs could not be looked up in the index. */
+const isDue = sql`
+  stopped_at is null and next_poll_at <= statement_timestamp()
+    and not exists (select from carrier_turns where name = 'put off' and until > statement_timestamp())`
+
 export async function anyDue(db: Database): Promise<boolean> {
-  const { rows } = await sql`
-    select 1 from polls where stopped_at is null and next_poll_at <= clock_timestamp() limit 1`.execute(db)
+  const { rows } = await sql`select 1 from polls where ${isDue} limit 1`.execute(db)
   return rows.length === 1
 }
 
@@ -49,18 +53,18 @@ export async function claimDue(db: Database): Promise<DuePoll | null> {
     update polls p set next_poll_at = clock_timestamp() + interval '1 minute'
     from activations a
     where a.id = p.activation_id and p.activation_id = (
-      select activation_id from polls where stopped_at is null and next_poll_at <= clock_timestamp()
-      order by next_poll_at limit 1)
+      select activation_id from polls where ${isDue} order by next_poll_at limit 1)
     returning p.activation_id as "activationId", a.account_name as "accountName", a.request_id as "requestId", p.polls,
       a.settled_at is not null as settled, p.next_poll_at as "claimedUntil"`.execute(db)
   return rows[0] ?? null
 }
 
-/** The carrier is in trouble: nothing is asked about before this time. */
+/** The carrier is in trouble: nothing is asked about before this time, however much is due by then. */
 export async function putOff(db: Database, ms: number): Promise<void> {
   await sql`
-    update polls set next_poll_at = clock_timestamp() + ${ms} * interval '1 millisecond'
-    where stopped_at is null and next_poll_at < clock_timestamp() + ${ms} * interval '1 millisecond'`.execute(db)
+    insert into carrier_turns as t (name, until)
+    values ('put off', clock_timestamp() + ${ms} * interval '1 millisecond')
+    on conflict (name) do update set until = greatest(t.until, excluded.until)`.execute(db)
 }
 
 export interface PollOutcome {

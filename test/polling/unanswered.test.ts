@@ -56,13 +56,18 @@ t.test('a carrier that takes no requests costs none of them a try', async t => {
   const putOff = await until(
     () =>
       service.sql(
-        `select polls, next_poll_at <= now() + interval '1 hour' as soon from polls
-         where next_poll_at > now() + interval '50 minutes'`,
+        `select until <= now() + interval '1 hour' as soon from carrier_turns
+         where name = 'put off' and until > now() + interval '50 minutes'`,
       ),
+    rows => rows.length > 0,
+  )
+  t.strictSame(putOff, [{ soon: true }])
+  const polls = await until(
+    () => service.sql('select polls, stopped_at from polls'),
     rows => rows.length === 2,
   )
-  t.strictSame(putOff, [
-    { polls: 0, soon: true },
-    { polls: 0, soon: true },
+  t.strictSame(polls, [
+    { polls: 0, stopped_at: null },
+    { polls: 0, stopped_at: null },
   ])
 })

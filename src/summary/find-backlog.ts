@@ -15,11 +15,17 @@ export async function findBacklog(db: Database): Promise<Backlog> {
   const age = (of: unknown) => sql`coalesce(greatest(extract(epoch from clock_timestamp() - (${of})), 0), 0)::float8`
   const { rows } = await sql<Backlog>`
     select
-      (select count(*)::int from activations where overdue) as overdue,
-      ${age(sql`select min(expected_by) from activations where overdue`)} as "overdueSeconds",
+      (select coalesce(sum(activations), 0)::int from activation_counts where overdue) as overdue,
+      ${age(longestOverdue)} as "overdueSeconds",
       ${age(oldestUnmatched(all))} as "unmatchedSeconds",
       ${age(oldestPending(all))} as "pendingSeconds"`.execute(db)
   const [row] = rows
   if (row === undefined) throw new Error('a select without from has one row')
   return row
 }
+
+/** The first in the index of the unsettled: nearly all that are past their deadline are marked. */
+const longestOverdue = sql`
+  select expected_by from activations
+  where recorded_at is not null and settled_at is null and expected_by < now() and overdue
+  order by expected_by limit 1`

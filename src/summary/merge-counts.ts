@@ -17,8 +17,9 @@ export async function mergeCounts(db: Database): Promise<void> {
 function mergeProfiles(db: Database) {
   return sql`
     with taken as (
-      delete from profile_counts where group_id = any(array(
-        select group_id from profile_counts group by 1 having count(*) > 1))
+      delete from profile_counts where ctid = any(array(
+        select place from (select ctid as place, count(*) over (partition by group_id) as rows from profile_counts) c
+        where rows > 1))
       returning *)
     insert into profile_counts
     select group_id, account_name, state, profile_status, profile_role, service_plan, result, sum(profiles)
@@ -28,21 +29,27 @@ function mergeProfiles(db: Database) {
 function mergeActivations(db: Database) {
   return sql`
     with taken as (
-      delete from activation_counts where group_id = any(array(
-        select group_id from activation_counts group by 1 having count(*) > 1))
+      delete from activation_counts where ctid = any(array(
+        select place from (select ctid as place, count(*) over (partition by group_id) as rows from activation_counts) c
+        where rows > 1))
       returning *)
     insert into activation_counts
     select group_id, account_name, operation, status, overdue, sum(activations)
     from taken group by 1, 2, 3, 4, 5 having sum(activations) <> 0`.execute(db)
 }
 
-/** Minutes that nobody asks about any more are merged into one. */
+/**
+ * Minutes that nobody asks about any more are merged into one. The others of a group stay as they are: usually only the
+ * one that goes on has several rows.
+ */
 function mergeCallbacks(db: Database) {
   return sql`
     with taken as (
-      delete from callback_counts where group_id = any(array(
-        select group_id from callback_counts group by 1, minute
-        having count(*) > 1 or minute < clock_timestamp() - interval '2 hours'))
+      delete from callback_counts where ctid = any(array(
+        select place from (
+          select ctid as place, minute, count(*) over (partition by group_id, minute) as rows from callback_counts
+        ) c
+        where rows > 1 or minute < clock_timestamp() - interval '2 hours'))
       returning *)
     insert into callback_counts
     select group_id, account_name, service_name, verdict,

@@ -4,7 +4,7 @@ import type { Tables } from '../database/tables.ts'
 import type { Accounts } from '../operating/access.ts'
 import type { Cursors } from '../operating/cursor.ts'
 import { findInGroups } from '../operating/grouped-list.ts'
-import { ofAccounts } from '../operating/of-accounts.ts'
+import { countedOf } from '../operating/of-accounts.ts'
 import { type Found, findPage, type PageRequest } from '../operating/page.ts'
 import { readTime } from '../operating/read-time.ts'
 import { type FoundActivation, shown } from './find-activation.ts'
@@ -59,7 +59,7 @@ function groupsOf(filter: ActivationFilter, accounts: Accounts): RawBuilder<unkn
 /** Conditions on columns that have the same names in the counts. */
 function matching({ accountName, operation, status }: ActivationFilter, accounts: Accounts): RawBuilder<unknown> {
   return all([
-    ofAccounts('account_name', accounts),
+    countedOf(accounts),
     accountName === undefined ? null : sql`account_name = ${accountName}`,
     operation === undefined ? null : sql`operation = ${operation}`,
     status === undefined ? null : sql`status = ${status}`,

@@ -9,3 +9,11 @@ import type { Accounts } from './access.ts'
 export function ofAccounts(column: string, accounts: Accounts): RawBuilder<unknown> {
   return accounts === '*' ? sql`true` : sql`array[${sql.ref(column)}] <@ (select ${accounts}::text[])`
 }
+
+/**
+ * The same for kept counts, which are all looked at: each row is looked up among the accounts instead of compared with
+ * every one of them. (Without `is true` the planner would make a join of it, which compares.)
+ */
+export function countedOf(accounts: Accounts): RawBuilder<unknown> {
+  return accounts === '*' ? sql`true` : sql`(account_name in (select unnest(${accounts}::text[]))) is true`
+}

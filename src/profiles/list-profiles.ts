@@ -4,7 +4,7 @@ import type { Tables } from '../database/tables.ts'
 import type { Accounts } from '../operating/access.ts'
 import type { Cursors } from '../operating/cursor.ts'
 import { findInGroups } from '../operating/grouped-list.ts'
-import { ofAccounts } from '../operating/of-accounts.ts'
+import { countedOf } from '../operating/of-accounts.ts'
 import { type Found, findPage, type PageRequest } from '../operating/page.ts'
 import { readTime } from '../operating/read-time.ts'
 import { activationOf, type FoundProfile, profiles } from './find-profiles.ts'
@@ -62,7 +62,7 @@ export function listProfiles(
 }
 
 function visible(accounts: Accounts): RawBuilder<unknown> {
-  return ofAccounts('account_name', accounts)
+  return countedOf(accounts)
 }
 
 function matching({ accountName, state, profileStatus, profileRole, servicePlan, result }: ProfileFilter) {

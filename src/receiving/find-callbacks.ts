@@ -4,7 +4,7 @@ import type { Tables } from '../database/tables.ts'
 import type { Accounts } from '../operating/access.ts'
 import type { CursorKey, Cursors } from '../operating/cursor.ts'
 import { findInGroups } from '../operating/grouped-list.ts'
-import { ofAccounts } from '../operating/of-accounts.ts'
+import { countedOf, ofAccounts } from '../operating/of-accounts.ts'
 import { beyond, type Found, findPage, orderBy, type PageRequest, type Part } from '../operating/page.ts'
 import { readTime } from '../operating/read-time.ts'
 
@@ -111,7 +111,7 @@ export async function findCallback(db: Kysely<Tables>, id: string, accounts: Acc
 /** Conditions on columns that both callbacks and their counts have. */
 function matchingGroup({ verdict, accountName, serviceName }: CallbackFilter, accounts: Accounts): RawBuilder<unknown> {
   const conditions = [
-    ofAccounts('account_name', accounts),
+    countedOf(accounts),
     verdict === undefined ? null : sql`verdict = ${verdict}`,
     accountName === undefined ? null : sql`account_name = ${accountName}`,
     serviceName === undefined ? null : sql`service_name = ${serviceName}`,

@@ -1,7 +1,7 @@
 import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { Tables } from '../database/tables.ts'
 import type { Accounts } from '../operating/access.ts'
-import { ofAccounts } from '../operating/of-accounts.ts'
+import { countedOf, ofAccounts } from '../operating/of-accounts.ts'
 
 export interface FoundSummary {
   profiles: { state: string | null; profileRole: string | null; profileStatus: string | null; count: number }[]
@@ -15,8 +15,14 @@ export interface FoundSummary {
 
 /** One statement, and so one moment: from maintained counts, and the first index entry of each group. */
 export async function findSummary(db: Kysely<Tables>, accounts: Accounts): Promise<FoundSummary> {
-  const visible = ofAccounts('account_name', accounts)
+  const visible = countedOf(accounts)
   const { rows } = await sql<FoundSummary>`
+    with counted as materialized (
+      select verdict, minute, sum(callbacks)::bigint as count from callback_counts where ${visible} group by 1, 2
+    ), by_minute as materialized (
+      select minute, sum(count)::bigint as count, json_object_agg(verdict, count) as verdicts from counted
+      where minute > statement_timestamp() - interval '1 hour' group by 1
+    )
     select
       (select coalesce(json_agg(g), '[]') from (
         select state, profile_role as "profileRole", profile_status as "profileStatus", sum(profiles)::bigint as count
@@ -28,11 +34,11 @@ export async function findSummary(db: Kysely<Tables>, accounts: Accounts): Promi
         select 'overdue', coalesce(sum(activations), 0)::bigint + (
           select count(*) from activations
           where recorded_at is not null and settled_at is null and not overdue and expected_by < now()
-            and ${visible})
+            and ${ofAccounts('account_name', accounts)})
         from activation_counts where overdue and ${visible}
       ) g) as activations,
       (select coalesce(json_object_agg(verdict, count), '{}') from (
-        select verdict, sum(callbacks)::bigint as count from callback_counts where ${visible} group by 1
+        select verdict, sum(count)::bigint as count from counted group by 1
       ) g) as verdicts,
       (select json_agg(g) from (
         select to_char(m.minute at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as minute,
@@ -40,12 +46,7 @@ export async function findSummary(db: Kysely<Tables>, accounts: Accounts): Promi
         from generate_series(
             date_trunc('minute', statement_timestamp()) - interval '59 minutes', statement_timestamp(), interval '1 minute'
           ) as m(minute)
-          left join (
-            select minute, sum(count)::bigint as count, json_object_agg(verdict, count) as verdicts from (
-              select minute, verdict, sum(callbacks)::bigint as count from callback_counts
-              where minute > statement_timestamp() - interval '1 hour' and ${visible} group by 1, 2
-            ) v group by 1
-          ) c on c.minute = m.minute
+          left join by_minute c on c.minute = m.minute
         order by m.minute
       ) g) as minutes,
       (${oldestUnmatched(visible)}) as oldest_unmatched_at,

@@ -25,6 +25,8 @@ interface Kept {
 }
 
 const mostKept = 10_000
+/** Targets that one statement goes through: a page may list a hundred bulks, and none may take longer than it is given. */
+const targetsAtOnce = 50_000
 
 /**
  * What the API shows of activations beside their rows: how long their targets waited, which is worked out from up to
@@ -35,9 +37,14 @@ export function createActivationTimes(): ActivationTimes {
 
   async function workOut(db: Kysely<Tables>, found: readonly FoundActivation[]): Promise<Map<string, TimedActivation>> {
     const changed = found.filter(({ id, version }) => kept.get(id)?.version !== version)
-    const worked = await timesToCallback(db, changed)
-    for (const { id, version, time } of worked) kept.set(id, { version, time })
-    return new Map(worked.map(row => [row.id, { ...row, timeOf: row.version }]))
+    const all = new Map<string, TimedActivation>()
+    for (const some of parts(changed)) {
+      for (const row of await timesToCallback(db, some)) {
+        kept.set(row.id, { version: row.version, time: row.time })
+        all.set(row.id, { ...row, timeOf: row.version })
+      }
+    }
+    return all
   }
 
   function asFound(row: FoundActivation, worked?: TimedActivation): TimedActivation {
@@ -54,6 +61,20 @@ export function createActivationTimes(): ActivationTimes {
       return found.map(row => asFound(row, worked.get(row.id)))
     },
   }
+}
+
+function parts(activations: readonly FoundActivation[]): FoundActivation[][] {
+  const all: FoundActivation[][] = []
+  let room = 0
+  for (const activation of activations) {
+    if (activation.targets > room || all.length === 0) {
+      all.push([])
+      room = targetsAtOnce
+    }
+    all.at(-1)?.push(activation)
+    room -= activation.targets
+  }
+  return all
 }
 
 /** Milliseconds from submission to each target's first callback or poll, in a few figures; with the row of that moment. */

@@ -1,10 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { sql } from 'kysely'
 import t from 'tap'
 import { activationTag } from '../../src/activations/activation-routes.ts'
 import { createActivationTimes } from '../../src/activations/activation-times.ts'
 import { activationView } from '../../src/activations/activation-view.ts'
 import { type FoundActivation, findActivation } from '../../src/activations/find-activation.ts'
 import { openTestDatabase } from '../fixtures/connection.ts'
+import { watchQueries } from '../fixtures/count-buffers.ts'
+import { createTestDatabase } from '../fixtures/database.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
 import { rowsRead } from '../fixtures/rows-read.ts'
 import { startTestService, takeTestService } from '../fixtures/service.ts'
@@ -80,4 +83,17 @@ t.test('a report that came earlier than those that are known makes a new version
   t.match(await service.call('POST', `/v1/callbacks/${quarantined}/reprocess`), { status: 200 })
   const after = await service.get(`/v1/activations/${requestId}`)
   t.not(after.headers.get('etag'), before.headers.get('etag'))
+})
+
+t.test('no statement goes through the targets of very many, and a page that fails needs not begin anew', async t => {
+  const { db, cost } = watchQueries(t, await createTestDatabase(t))
+  await sql`
+    insert into activations (account_name, request_id, recorded_at, submitted_at, targets, pending)
+    select '0000123456-00001', 'bulk-' || n, now(), now(), 10000, 10000 from generate_series(1, 12) n`.execute(db)
+  const found = (await db.selectFrom('activations').selectAll().orderBy('id').execute()) as unknown as FoundActivation[]
+  const times = createActivationTimes()
+  t.match(await cost(db => times.all(db, found.slice(0, 7))), { queries: 2 }, '50,000 targets each')
+  t.match(await cost(db => times.all(db, found)), { queries: 1 }, 'what is known is not asked for again')
+  t.match(await cost(db => createActivationTimes().all(db, found)), { queries: 3 })
+  t.match(await cost(db => times.all(db, found)), { queries: 0 })
 })

@@ -89,11 +89,10 @@ async function findPart<Row extends WalkedCallback>(
     return findInGroups<Row>(db, { table: 'callbacks', groups, where: since, keyOf, show }, limit, part)
   }
   const { rows } = await sql<Row>`
-    with named as materialized (
-      select * from callbacks
+    with found as materialized (
+      select t.received_at, t.id, false as more from callbacks t
       where activation_id = any(array(select a.id from activations a where a.request_id = ${requestId}))
-    ), found as materialized (
-      select t.received_at, t.id, false as more from named t where ${matching} and ${since} and ${beyond(part)}
+        and ${matching} and ${since} and ${beyond(part)}
       order by ${orderBy(part)} limit ${limit}
     )
     ${show} order by ${orderBy(part)}`.execute(db)

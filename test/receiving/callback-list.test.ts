@@ -1,8 +1,10 @@
+import { sql } from 'kysely'
 import t from 'tap'
 import type { Accounts } from '../../src/operating/access.ts'
 import { createCursors } from '../../src/operating/cursor.ts'
 import { type CallbackFilter, findCallbacks, walkCallbacks } from '../../src/receiving/find-callbacks.ts'
 import { watchQueries } from '../fixtures/count-buffers.ts'
+import { createTestDatabase } from '../fixtures/database.ts'
 import { account, startTestService } from '../fixtures/service.ts'
 
 const other = '0000999999-00001'
@@ -65,3 +67,16 @@ t.test('among 100,000 callbacks a page costs its rows and groups, whatever is as
 function numberOf({ id }: { id: string }): number {
   return Number(id.slice(-12))
 }
+
+t.test('for a page of the callbacks of a bulk each of them is passed on once, and not kept aside', async t => {
+  const { db, cost } = watchQueries(t, await createTestDatabase(t))
+  const of = 2_000
+  await sql`
+    insert into activations (account_name, request_id, submitted_at) values (${account}, 'bulk', now())`.execute(db)
+  await sql`
+    insert into callbacks (id, account_name, service_name, activation_id, fingerprint, verdict, received_at, last_seen_at, body)
+    select gen_random_uuid(), ${account}, 'CarrierService', id, gen_random_uuid(), 'applied', now(), now(), '{}'
+    from activations, generate_series(1, ${of}) n`.execute(db)
+  const { rows } = await cost(db => findCallbacks(db, cursors, { requestId: 'bulk' }, [account], { limit: 5 }))
+  t.ok(rows >= of && rows < 1.5 * of, `${rows} rows are passed on`)
+})

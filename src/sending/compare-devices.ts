@@ -9,7 +9,7 @@ const atOnce = 500
 
 /**
  * Whether all devices that one activation's callbacks mention are targets of another activation, and how many targets
- * these are. Both may be 10,000, so they are read in parts; the first device that is no target ends it.
+ * these are. Both may be 10,000: the targets are read in parts, and the first device that is no target ends it.
  */
 export async function compareDevices(
   db: Kysely<Tables>,
@@ -17,33 +17,23 @@ export async function compareDevices(
   askedForId: string,
 ): Promise<{ isAllAskedFor: boolean; askedFor: number }> {
   const found = new Set<number>()
-  let part = await loadSpokenOf(db, spokenOfId, null)
-  for (;;) {
-    const wanted = part.map(({ identifiers }) => ({ activationId: askedForId, report: { identifiers } }))
+  const spokenOf = await loadSpokenOf(db, spokenOfId)
+  for (let from = 0; from < spokenOf.length; from += atOnce) {
+    const part = spokenOf.slice(from, from + atOnce)
+    const wanted = part.map(identifiers => ({ activationId: askedForId, report: { identifiers } }))
     const targets = (await loadTargets(db, wanted)).get(askedForId) ?? []
-    for (const { identifiers } of part) {
+    for (const identifiers of part) {
       const target = matchTarget(candidates(targets, identifiers), identifiers)
       if (target === null) return { isAllAskedFor: false, askedFor: found.size }
       found.add(target.number)
     }
-    const last = part.at(-1)
-    if (last === undefined || part.length < atOnce) return { isAllAskedFor: true, askedFor: found.size }
-    part = await loadSpokenOf(db, spokenOfId, last)
   }
+  return { isAllAskedFor: true, askedFor: found.size }
 }
 
-interface SpokenOf {
-  sourceId: string
-  ordinal: number
-  identifiers: Identifiers
-}
-
-async function loadSpokenOf(db: Kysely<Tables>, activationId: string, after: SpokenOf | null): Promise<SpokenOf[]> {
-  const { rows } = await sql<SpokenOf>`
-    select source_id as "sourceId", ordinal, json_build_object('eid', eid, 'iccid', iccid, 'imei', imei) as identifiers
-    from results
-    where activation_id = ${activationId}
-      and (${after === null} or (source_id, ordinal) > (${after?.sourceId ?? null}::uuid, ${after?.ordinal ?? null}::int))
-    order by source_id, ordinal limit ${atOnce}`.execute(db)
+/** All at once: there is no order in which an index could give them in parts. */
+async function loadSpokenOf(db: Kysely<Tables>, activationId: string): Promise<Identifiers[]> {
+  const { rows } = await sql<Identifiers>`
+    select distinct eid, iccid, imei from results where activation_id = ${activationId}`.execute(db)
   return rows
 }

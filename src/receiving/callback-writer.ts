@@ -21,7 +21,7 @@ export interface CallbackWriter {
 export interface WriterOptions extends Omit<BatchWriterOptions, 'setAside' | 'tracing'> {
   /** How many transactions are under way at once: while one commits, the next one is prepared. */
   transactions?: number
-  /** How many callbacks share one transaction at most. */
+  /** How many devices the callbacks that share one transaction speak of at most; a single one may speak of more. */
   batch?: number
   /** How many callbacks may wait. */
   queue?: number
@@ -128,9 +128,10 @@ export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptio
       if (entry.givenUp) continue
       const free = entry.request === null || !busy.has(entry.request)
       const alone = batches.mustGoAlone(entry)
-      if (free && batch.length < (alone ? 1 : room)) {
+      const size = sizeOf(entry)
+      if (free && (batch.length === 0 || (!alone && size <= room))) {
         batch.push(entry)
-        if (alone) room = 1
+        room = alone ? 0 : room - size
       } else left.push(entry)
     }
     waiting.splice(0, waiting.length, ...left)
@@ -159,4 +160,9 @@ export function createCallbackWriter(db: PipelinedDatabase, options: WriterOptio
     depth,
     drained: () => (depth() === 0 ? Promise.resolve() : new Promise(resolve => whenDrained.push(resolve))),
   }
+}
+
+/** A row or more is written for each report: otherwise some callbacks of many could never be written in time. */
+function sizeOf({ prepared }: Waiting): number {
+  return prepared?.reading.kind === 'reports' ? Math.max(1, prepared.reading.reports.length) : 1
 }

@@ -198,3 +198,20 @@ async function postAtOnce(t: Test, service: TestService, callbacks: object[]): P
   let answers = ''
   while (answers.split('HTTP/1.1 200 ').length <= callbacks.length) answers += (await once(socket, 'data'))[0]
 }
+
+t.test('callbacks of many devices each share a transaction with few others', async t => {
+  const service = await takeTestService(t)
+  const answers = await Promise.all(
+    Array.from({ length: 40 }, (_, n) => {
+      const { deviceResponse, ...message } = makeCallback({ requestId: `many-${n}` })
+      const responses = Array.from({ length: 20 }, (_, of) => makeCallback(device(20 * n + of)).deviceResponse)
+      return service.callback({ ...message, deviceIds: [], deviceResponse: responses })
+    }),
+  )
+  t.strictSame([...new Set(answers.map(({ status }) => status))], [200])
+  const [{ all, most }] = await service.sql(`
+    select sum(results)::int as all, max(results)::int as most
+    from (select count(*) as results from results group by xmin) transactions`)
+  t.equal(all, 800)
+  t.ok(most >= 20 && most <= 256, `${most} results at most in one transaction`)
+})

@@ -142,11 +142,20 @@ function following(
 /** Whether a change is one of those that the filter and the accounts let through. */
 export function lets(filter: ChangeFilter, accounts: Accounts, change: ChangeRow): boolean {
   return (
-    (accounts === '*' || accounts.includes(change.account_name)) &&
     (filter.accountName === undefined || filter.accountName === change.account_name) &&
     (filter.iccid === undefined || filter.iccid === change.iccid) &&
-    (filter.requestId === undefined || filter.requestId === change.request_id)
+    (filter.requestId === undefined || filter.requestId === change.request_id) &&
+    (accounts === '*' || setOf(accounts).has(change.account_name))
   )
+}
+
+/** Every waiting reader looks at every change: with hundreds of accounts each, comparing one by one held up receiving. */
+const sets = new WeakMap<readonly string[], ReadonlySet<string>>()
+
+function setOf(accounts: readonly string[]): ReadonlySet<string> {
+  const set = sets.get(accounts) ?? new Set(accounts)
+  sets.set(accounts, set)
+  return set
 }
 
 function maximum(one: bigint, other: bigint): bigint {

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import t from 'tap'
-import { findChanges } from '../../src/changes/find-changes.ts'
+import type { ChangeRow } from '../../src/changes/change-view.ts'
+import { findChanges, lets } from '../../src/changes/find-changes.ts'
 import { openTestDatabase } from '../fixtures/connection.ts'
 import { createTestDatabase } from '../fixtures/database.ts'
 import { rowsRead } from '../fixtures/rows-read.ts'
@@ -45,4 +46,19 @@ t.test('a page for many accounts misses and repeats nothing, and costs less than
       t.equal((await findChanges(trx, 4_990n, {}, accounts, limit)).upTo, 5_000n, `${feed}: its end is the feed's`)
     })
   }
+})
+
+t.test('a waiting reader goes through its accounts once, however many changes it looks at', async t => {
+  let looks = 0
+  const watched = new Proxy(accounts, {
+    get(list, key) {
+      looks += 1
+      return Reflect.get(list, key)
+    },
+  })
+  const change = (n: number) => ({ account_name: accounts[n % 60] ?? 'another', iccid: `iccid-${n}` }) as ChangeRow
+  const seen = Array.from({ length: 600 }, (_, n) => change(n)).filter(change => lets({}, watched, change))
+  t.equal(seen.length, 500)
+  t.equal(seen.filter(change => lets({ iccid: 'iccid-7' }, watched, change)).length, 1)
+  t.ok(looks < 3 * accounts.length, `${looks} looks at ${accounts.length} accounts`)
 })

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { SeenBy } from '../database/seen-by.ts'
 import { shareRoundTrips } from '../database/share-round-trips.ts'
@@ -47,8 +48,10 @@ export function createProfileLoader(seenBy: SeenBy): ProfileLoader {
     maxSize: keptBytes,
     sizeCalculation: ({ answer, version }, key) => 2 * key.length + version.length + answer.body.length + 200,
   })
+  const askers = new Map<string, Sought>()
   const load = shareRoundTrips<Answer | null>(async (key, ids) => {
-    const sought = JSON.parse(key) as Sought
+    const sought = askers.get(key)
+    if (sought === undefined) throw new Error('nobody asks without being noted')
     const answers = await stillTrue(sought, key, ids)
     const unknown = ids.filter(id => !answers.has(id))
     if (unknown.length > 0) {
@@ -57,6 +60,12 @@ export function createProfileLoader(seenBy: SeenBy): ProfileLoader {
     }
     return ids.map(id => answers.get(id) ?? null)
   })
+
+  function note(sought: Sought): string {
+    const key = keyOf(sought)
+    if (!askers.has(key)) askers.set(key, sought)
+    return key
+  }
 
   /** Of the ids whose answers are kept, those whose rows have not changed. */
   async function stillTrue(sought: Sought, key: string, ids: readonly string[]): Promise<Map<string, Answer | null>> {
@@ -92,13 +101,22 @@ export function createProfileLoader(seenBy: SeenBy): ProfileLoader {
   }
 
   return {
-    device: (kind, id, accounts) => load(keyOf({ kind, whole: true, accounts }), id),
-    profile: (iccid, accounts) => load(keyOf({ kind: 'iccid', whole: false, accounts }), iccid),
+    device: (kind, id, accounts) => load(note({ kind, whole: true, accounts }), id),
+    profile: (iccid, accounts) => load(note({ kind: 'iccid', whole: false, accounts }), iccid),
   }
 }
 
-function keyOf(sought: Sought): string {
-  return JSON.stringify(sought)
+/** Short, however many accounts there are: it is a part of the key of every answer that is kept. */
+function keyOf({ kind, whole, accounts }: Sought): string {
+  return `${kind} ${whole} ${accounts === '*' ? '*' : nameOf(accounts)} `
+}
+
+const names = new WeakMap<readonly string[], string>()
+
+function nameOf(accounts: readonly string[]): string {
+  const name = names.get(accounts) ?? hash('sha256', JSON.stringify(accounts), 'base64url')
+  names.set(accounts, name)
+  return name
 }
 
 /**

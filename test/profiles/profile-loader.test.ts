@@ -37,6 +37,11 @@ function iccidIn(answer: Answer | null): string | undefined {
   return answer === null ? undefined : /"iccid":"(\d+)"/.exec(answer.body)?.[1]
 }
 
+/** Not only whether an answer still holds. */
+function isWhole(text: string): boolean {
+  return /\b[dp]\.\*,/.test(text.split(/\)\s+select/).at(-1) ?? '')
+}
+
 t.test('what was answered is not read anew while it holds, and never answered when it does not', async t => {
   const service = await takeTestService(t)
   const { iccid, eid } = device(1)
@@ -50,7 +55,6 @@ t.test('what was answered is not read anew while it holds, and never answered wh
     const bodies = answers.map(answer => (answer === null ? null : JSON.parse(answer.body)))
     return { profile: bodies[0], device: bodies[1], tags: answers.map(answer => answer?.tag), texts }
   }
-  const isWhole = (text: string) => /\b[dp]\.\*,/.test(text.split(/\)\s+select/).at(-1) ?? '')
 
   t.match(await ask(), { profile: null, device: null })
   await service.callback(makeCallback({ requestId: 'first', ...device(1) }))
@@ -140,4 +144,16 @@ t.test('a row that another transaction of the same number wrote is not taken for
     t.match(await write('LOST'), /"LOST"/)
     t.match(await write('KEPT'), /"KEPT"/)
   })
+})
+
+t.test('answers are kept for a token of very many accounts as for any other', async t => {
+  const service = await takeTestService(t)
+  const devices = Array.from({ length: 30 }, (_, n) => device(n))
+  await Promise.all(devices.map((ids, n) => service.callback(makeCallback({ requestId: `request-${n}`, ...ids }))))
+  const accounts = [account, ...Array.from({ length: 40_000 }, (_, n) => `${String(n).padStart(10, '0')}-00009`)]
+  const { db, cost } = watchQueries(t, service.databaseUrl)
+  const loader = createProfileLoader(() => db)
+  const askAll = () => cost(() => Promise.all(devices.map(({ eid }) => loader.device('eid', eid, accounts))))
+  t.ok((await askAll()).texts.some(isWhole))
+  t.strictSame((await askAll()).texts.filter(isWhole), [])
 })

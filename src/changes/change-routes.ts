@@ -146,7 +146,8 @@ export const changeRoutes: FastifyPluginAsyncTypebox<ChangeRoutesOptions> = asyn
       raw.writeHead(200, {
         ...(reply.getHeaders() as OutgoingHttpHeaders),
         'content-type': 'text/event-stream; charset=utf-8',
-        'cache-control': 'no-store',
+        // A proxy that compresses may hold the last change back until there is more to compress.
+        'cache-control': 'no-store, no-transform',
         'x-accel-buffering': 'no',
         connection: 'close',
       })

@@ -188,7 +188,8 @@ t.test('a stream that begins now and breaks before its first event is resumed wh
   const service = await startTestService(t)
   await service.callback(makeCallback({ requestId: 'before', ...device(1) }))
   const begun = new AbortController()
-  const { body } = await fetch(`${service.url}/v1/changes/stream?after=now`, { signal: begun.signal })
+  const { body, headers } = await fetch(`${service.url}/v1/changes/stream?after=now`, { signal: begun.signal })
+  t.equal(headers.get('cache-control'), 'no-store, no-transform', 'no proxy compresses it, and holds back its end')
   const { value = '' } = (await body?.pipeThrough(new TextDecoderStream()).getReader().read()) ?? {}
   begun.abort()
   const id = /^id: (.*)\n\n$/m.exec(value)?.[1] ?? ''

@@ -39,7 +39,10 @@ for (;;) {
   // Answered at once when there is something, else as soon as there is, at the latest after 30 seconds.
   const query = after === undefined ? { wait: 30 } : { wait: 30, after }
   const answer = await client.GET('/v1/changes', { params: { query } }).catch(() => undefined)
-  if (answer?.response.status === 410) throw new Error('changes after the cursor are deleted: remove it, begin anew')
+  // Waiting cures none of these. 410: what comes after the cursor is not there any more; remove it, and begin anew.
+  if (answer?.error !== undefined && [400, 401, 403, 410].includes(answer.response.status)) {
+    throw new Error(answer.error.errorMessage)
+  }
   if (answer?.data === undefined) {
     await pause(1_000 * Number(answer?.response.headers.get('retry-after') ?? 1))
     continue

@@ -118,9 +118,16 @@ t.test('the program of the README keeps no cursor of a change whose profile it c
   t.notOk(await readFile(path.join(folder, 'cursor')).catch(() => null))
 })
 
+t.test('the program of the README ends with the reason when its token is not known', async t => {
+  const { service } = await start(t)
+  const folder = await consumer(t, service)
+  const program = run(t, folder, service, [], 'revoked')
+  await t.rejects(program.printed(1), { message: /it ended with 1: .*the token is not known, or was revoked/s })
+})
+
 /** Runs the program; what it printed is kept across runs, and one that comes again counts once. */
-function run(t: Test, cwd: string, service: Pick<TestService, 'url'>, seen: string[]) {
-  const env = { PATH: process.env.PATH ?? '', SERVICE_URL: service.url, TOKEN: 'secret' }
+function run(t: Test, cwd: string, service: Pick<TestService, 'url'>, seen: string[], token = 'secret') {
+  const env = { PATH: process.env.PATH ?? '', SERVICE_URL: service.url, TOKEN: token }
   const child: ChildProcess = spawn(process.execPath, ['follow.ts'], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
   t.teardown(() => child.kill('SIGKILL'))
   let wake = () => {}

@@ -39,8 +39,8 @@ const Changes = Type.Object(
 )
 const Event = Type.String({
   description:
-    'event: change, id: the cursor, data: the change as JSON; a comment line every 15 seconds. First comes an id alone, ' +
-    'which is no event: the place where it begins, to come back to',
+    'event: change, id: the cursor, data: the change as JSON; a comment line every 15 seconds without one. At the ' +
+    'beginning and with each comment comes an id alone, which is no event: the place that was reached, to come back to',
 })
 const errors = {
   400: ErrorReply,

@@ -36,8 +36,10 @@ export async function streamChanges(response: ServerResponse, follower: Follower
     // If it can't be written any more, the reader is gone, which ends the loop below.
     if (!response.write(text)) await once(response, 'drain', { signal: gone }).catch(() => undefined)
   }
-  // With its place, which is no event: who begins with `now` and is cut off before the first one comes back to that.
-  await say(`: connected\nid: ${writePlace(follower.after, cursors)}\n\n`)
+  // With its place, which is no event: who begins with `now` and is cut off before the first one comes back to that, and
+  // who hears of few changes is not refused for coming back to a place from before many that were deleted.
+  const sayWhere = (comment: string, at: Place) => say(`: ${comment}\nid: ${writePlace(at, cursors)}\n\n`)
+  await sayWhere('connected', follower.after)
   for (let at = follower.after; !gone.aborted; ) {
     const found = await feed.read(at, filter, accounts, atOnce)
     at = placeAfter(found)
@@ -46,7 +48,7 @@ export async function streamChanges(response: ServerResponse, follower: Follower
       continue
     }
     await feed.grown(at.id, Math.max(0, spoken + heartbeatMs - performance.now()), gone)
-    if (performance.now() - spoken >= heartbeatMs) await say(': still here\n\n')
+    if (performance.now() - spoken >= heartbeatMs) await sayWhere('still here', at)
   }
 }
 

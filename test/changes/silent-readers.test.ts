@@ -35,6 +35,9 @@ t.test('a reader may wait for longer than a silent connection lasts, and a strea
     text => text.includes('still here'),
   )
   t.notOk(busy.ended)
+  const [begun, later] = [...busy.text.matchAll(/^id: (.*)$/gm)].map(([, id]) => id)
+  t.match(busy.text, /^: still here\nid: .*\n\n/m)
+  t.not(later, begun, 'it need not come back to a place from before what others changed, and may be deleted')
   await service.callback(makeCallback({ requestId: 'at-last', ...device(1) }))
   await until(
     () => [quiet, busy].map(({ text }) => text),

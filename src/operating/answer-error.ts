@@ -113,7 +113,10 @@ function validationMessage(validation: NonNullable<FastifyError['validation']>, 
   const place = places[context ?? ''] ?? context ?? 'request'
   const [first] = validation
   const path = first?.instancePath.slice(1).replaceAll('/', '.') ?? ''
-  return `${place}: ${problemOf(path, first)}`
+  const isTime = (first?.params as { format?: unknown } | undefined)?.format === 'date-time'
+  // A time with an offset looks right and is not: its + arrives as a space.
+  const hint = isTime && context === 'querystring' ? '; in a URL, + is written %2B' : ''
+  return `${place}: ${problemOf(path, first)}${hint}`
 }
 
 function problemOf(path: string, error: NonNullable<FastifyError['validation']>[number] | undefined): string {
@@ -125,7 +128,12 @@ function problemOf(path: string, error: NonNullable<FastifyError['validation']>[
 }
 
 function wordsOf(error: NonNullable<FastifyError['validation']>[number] | undefined): string {
-  const { pattern, format } = (error?.params ?? {}) as { pattern?: unknown; format?: unknown }
+  const { pattern, format, allowedValues } = (error?.params ?? {}) as {
+    pattern?: unknown
+    format?: unknown
+    allowedValues?: unknown[]
+  }
   if (format === 'date-time') return 'must be a time such as 2026-11-23T18:47:00.000Z'
+  if (allowedValues !== undefined) return `must be one of ${allowedValues.join(', ')}`
   return patternInWords(pattern) ?? error?.message ?? 'is not valid'
 }

@@ -7,12 +7,13 @@ const nul = '\u0000'
 /**
  * Query parameters arrive as text. Those that a route's schema calls an integer or a boolean are converted if they are
  * written plainly; anything else stays text, and the schema rejects it by name. 400 for U+0000 and for anything that is
- * not percent-encoded UTF-8: read as something else, it would be answered as if nothing were wrong.
+ * not percent-encoded UTF-8: read as something else, it would be answered as if nothing were wrong. 400 as well for a
+ * parameter that comes more than once.
  */
 export function readQuery(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
   const problem = request.url.includes('%') ? (misencodedIn(request) ?? nulIn(request)) : undefined
   if (problem === undefined) readAsTyped(request)
-  done(problem)
+  done(problem ?? repeatedIn(request))
 }
 
 function readAsTyped({ query: given, routeOptions }: FastifyRequest): void {
@@ -48,6 +49,15 @@ function isEncoded(text: string): boolean {
     if (error instanceof URIError) return false
     throw error
   }
+}
+
+function repeatedIn({ query, routeOptions }: FastifyRequest): HttpError | undefined {
+  const { querystring } = (routeOptions.schema ?? {}) as { querystring?: QuerySchema }
+  for (const name in querystring?.properties) {
+    if (!Array.isArray((query as Record<string, unknown>)[name])) continue
+    return new HttpError(400, `query parameter: ${name} must not come more than once`)
+  }
+  return undefined
 }
 
 function nulIn({ query, params }: FastifyRequest): HttpError | undefined {

@@ -3,7 +3,7 @@ import { patternInWords } from '../../src/operating/patterns.ts'
 import { device } from '../fixtures/make-callback.ts'
 import { account, type Row, takeTestService } from '../fixtures/service.ts'
 
-t.test('an error says in words what a text must be, and shows no expression', async t => {
+t.test('an error says in words what a value must be, and shows no expression', async t => {
   const service = await takeTestService(t)
   const devices = [{ deviceIds: [{ kind: 'iccid', id: device(1).iccid }] }]
   const put = (body: object, requestId = 'abc') =>
@@ -19,6 +19,15 @@ t.test('an error says in words what a text must be, and shows no expression', as
     [put({ devices: [{ deviceIds: [{ kind: 'eid', id: ' ' }] }] }), 'body: devices.0.deviceIds.0.id must not be blank'],
     [service.get('/v1/profiles?state=%20'), 'query parameter: state must hold no control character, and not be blank'],
     [service.get('/v1/profiles/%01'), 'path parameter: iccid must hold no control character, and not be empty'],
+    [service.get('/v1/activations?status=failed&status=mixed'), 'query parameter: status must not come more than once'],
+    [
+      service.get('/v1/profiles?result=Failed'),
+      'query parameter: result must be one of pending, warning, succeeded, failed, conflict',
+    ],
+    [
+      service.get('/v1/profiles?changedAfter=2026-11-23T18:47:00+00:00'),
+      'query parameter: changedAfter must be a time such as 2026-11-23T18:47:00.000Z; in a URL, + is written %2B',
+    ],
     [
       service.call('POST', '/v1/activations/x/settle', { body: { taken: false } }),
       'path parameter: requestId must be the name of an unknown activation, submission-...',

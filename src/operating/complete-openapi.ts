@@ -11,7 +11,6 @@ interface Operation {
   operationId?: string
   description?: string
   parameters?: object[]
-  requestBody?: object
   responses: { [status: string]: Response }
   security?: object[]
   'x-scope'?: string
@@ -32,7 +31,7 @@ export function completeOpenApi(described: Described): Described {
   for (const [path, methods] of Object.entries(document.paths ?? {})) {
     for (const [method, operation] of Object.entries(methods)) {
       operation.operationId ??= nameOf(method, path)
-      addAnswers(operation)
+      addAnswers(method, operation)
       if (method === 'get') addTag(operation)
       for (const [status, response] of Object.entries(operation.responses)) describe(operation, status, response)
     }
@@ -45,10 +44,11 @@ function nameOf(method: string, path: string): string {
   return [method, ...words.map(word => word.charAt(0).toUpperCase() + word.slice(1))].join('')
 }
 
-function addAnswers(operation: Operation): void {
-  const { 'x-scope': scope, responses, requestBody } = operation
+function addAnswers(method: string, operation: Operation): void {
+  const { 'x-scope': scope, responses } = operation
   const guarded = scope === undefined ? [] : scope === 'metrics' ? [401, 403, 503] : [401, 403, 429, 500, 503]
-  const withBody = requestBody === undefined ? [] : [400, 413, 415]
+  // A body is looked at even where none is wanted.
+  const withBody = method === 'get' ? [] : [400, 413, 415]
   // A long enough parameter makes any request too large.
   for (const status of [...guarded, ...withBody, 431]) {
     responses[status] ??= { content: { 'application/json': { schema: ofName('Error') } } }

@@ -7,7 +7,7 @@ import { patternInWords } from './patterns.ts'
 
 /** Every error in the one form. A 5xx reveals nothing of the inside; the log says where it came from. */
 export function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
-  const { statusCode, message, headers, errorCode } = toAnswer(error)
+  const { statusCode, message, headers, errorCode } = isEncoded(error, request) ? plain(415, encoded) : toAnswer(error)
   if (statusCode === 503) tellNowAndThen(request, error)
   else if (statusCode >= 500) request.log.error({ err: error, statusCode }, 'failed')
   reply
@@ -94,6 +94,14 @@ const noText = new Set(['22021', '22P05'])
 
 function plain(statusCode: number, message: string): Answer {
   return { statusCode, message, headers: {} }
+}
+
+const encoded = 'send the body as it is, without Content-Encoding'
+
+/** A client that compresses what it sends would look in vain for what is wrong with its JSON. */
+function isEncoded(error: unknown, { headers }: FastifyRequest): boolean {
+  const { code } = error as Partial<FastifyError>
+  return code === 'FST_ERR_CTP_INVALID_JSON_BODY' && headers['content-encoding'] !== undefined
 }
 
 /** Fastify's own messages may quote what was sent. */

@@ -100,7 +100,7 @@ const meanings: { [status: string]: string } = {
   403: 'The token lacks the scope, or may not act for the account',
   404: 'Not known, or of an account that the token may not see: the answer is the same',
   413: 'The body is too large',
-  415: 'The body is not JSON',
+  415: 'The body is not JSON, or is encoded',
   429: 'The token made too many requests; ask again after Retry-After seconds',
   431: 'The URL and the headers are too large together: 16 KiB at most',
   500: 'Something is wrong inside: the log of the service has more under the same x-request-id',

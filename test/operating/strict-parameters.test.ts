@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
 import { account, type Row, takeTestService } from '../fixtures/service.ts'
@@ -101,4 +102,13 @@ t.test('a body with a character that no text may hold is refused, and nothing of
   t.match(await service.call('PUT', '/v1/activations/request-1', { body: { accountName: account, devices } }), {
     status: 201,
   })
+})
+
+t.test('a body that is compressed is refused for that, and not for what it says', async t => {
+  const service = await takeTestService(t)
+  const answer = await service.call('POST', '/v1/profiles/lookup', {
+    headers: { 'content-encoding': 'gzip' },
+    body: gzipSync(JSON.stringify({ ids: [{ kind: 'iccid', id: device(1).iccid }] })),
+  })
+  t.match(answer, { status: 415, body: { errorCode: '415', errorMessage: /without Content-Encoding/ } })
 })

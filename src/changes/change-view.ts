@@ -23,6 +23,11 @@ export const ChangeView = Type.Object(
   },
   {
     title: 'Change',
+    description:
+      '`from` and `to` hold what differs: of a profile state, profileStatus, profileRole and servicePlan; of a result ' +
+      'result; of an activation status and overdue. They are empty when something else of a profile changed, such as an ' +
+      'identifier or its last result: ask for the profile. That it was confirmed once more is no change. The order is ' +
+      'that of the feed, in which `at` may be a little earlier than before.',
     examples: [
       {
         cursor: '3qH0p0m8V1kz2b5wWzEsIjEyIl0',

@@ -6,7 +6,7 @@ import type { Cursors } from '../operating/cursor.ts'
 import { findInGroups } from '../operating/grouped-list.ts'
 import { countedOf } from '../operating/of-accounts.ts'
 import { type Found, findPage, type PageRequest } from '../operating/page.ts'
-import { readTime } from '../operating/read-time.ts'
+import { readEnd, readTime } from '../operating/read-time.ts'
 import { type FoundActivation, shown } from './find-activation.ts'
 
 export interface ActivationFilter {
@@ -71,7 +71,7 @@ function where({ overdue, submittedAfter, submittedBefore }: ActivationFilter): 
     sql`t.recorded_at is not null`,
     overdue === false ? sql`(${isDue}) is not true` : null,
     submittedAfter === undefined ? null : sql`t.submitted_at > ${readTime('submittedAfter', submittedAfter)}`,
-    submittedBefore === undefined ? null : sql`t.submitted_at < ${readTime('submittedBefore', submittedBefore)}`,
+    submittedBefore === undefined ? null : sql`t.submitted_at < ${readEnd('submittedBefore', submittedBefore)}`,
   ])
 }
 

@@ -26,6 +26,10 @@ t.test('activations are listed newest first, filtered, and paged both ways', asy
   t.strictSame(await list('overdue=true'), ['listed-3', 'listed-2', 'listed-1', 'listed-0'])
   t.strictSame(await list('overdue=false'), ['fresh', 'listed-4'])
   t.strictSame(await list('submittedAfter=2026-01-02T00:00:00Z&submittedBefore=2026-01-04T00:00:00Z'), ['listed-2'])
+  t.strictSame(await list('submittedAfter=2026-01-02T00:00:00Z&submittedBefore=2026-01-03T00:00:00.000001Z'), [
+    'listed-2',
+  ])
+  t.strictSame(await list('submittedAfter=2026-01-03T00:00:00.000001Z&submittedBefore=2026-01-04T00:00:00Z'), [])
   t.strictSame(await list('accountName=nobody'), [])
   const first = (await service.get('/v1/activations?limit=4')).body
   t.strictSame(await list(`limit=4&cursor=${first.next}`), ['listed-1', 'listed-0'])

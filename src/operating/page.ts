@@ -21,9 +21,10 @@ export const ViewTime = Type.Optional(
   }),
 )
 
-export function Page<T extends TSchema>(item: T) {
+/** Named after its items, so that a generated client has one type for all lists of the same. */
+export function Page<T extends TSchema & { title?: string }>(item: T) {
   const Cursor = Maybe(Type.String())
-  return Type.Object({ items: Type.Array(item), next: Cursor, prev: Cursor })
+  return Type.Object({ items: Type.Array(item), next: Cursor, prev: Cursor }, { title: `${item.title}Page` })
 }
 
 export interface PageRequest {

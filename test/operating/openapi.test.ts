@@ -47,6 +47,29 @@ t.test('/openapi.json is OpenAPI 3.1 of every route, and /docs is a page that sh
 // biome-ignore lint/suspicious/noExplicitAny: a document of any shape
 type Json = any
 
+t.test('what a client gets has a name, and a page of the same has the same', async t => {
+  const service = await takeTestService(t)
+  const { paths } = (await service.get('/openapi.json')).body
+  const answers = Object.entries(paths as Json).flatMap(([path, methods]) =>
+    Object.values(methods as Json).map((operation: Json) => [
+      path,
+      operation.responses['200']?.content?.['application/json']?.schema.$ref?.split('/').at(-1),
+    ]),
+  )
+  const named = answers.filter(([path, name]) => path.startsWith('/v1/') && name !== undefined)
+  t.strictSame(
+    named.filter(([, name]) => name.endsWith('Page')),
+    [
+      ['/v1/activations', 'ActivationPage'],
+      ['/v1/activations/{requestId}/targets', 'TargetPage'],
+      ['/v1/profiles/{iccid}/history', 'ChangePage'],
+      ['/v1/profiles', 'ProfilePage'],
+      ['/v1/callbacks', 'CallbackPage'],
+      ['/v1/activations/{requestId}/callbacks', 'CallbackPage'],
+    ],
+  )
+})
+
 t.test('the document tells every answer, header and name that a client needs', async t => {
   const service = await takeTestService(t)
   const { body: document } = await service.get('/openapi.json')

@@ -6,7 +6,6 @@ import type { Cursors } from '../operating/cursor.ts'
 import { answeredUnchanged, entityTag } from '../operating/etag.ts'
 import { ErrorReply } from '../operating/http-error.ts'
 import { Page, pageQuery, ViewTime } from '../operating/page.ts'
-import { activationTag } from './activation-routes.ts'
 import type { ActivationTimes } from './activation-times.ts'
 import { ActivationStatus, ActivationView, activationView } from './activation-view.ts'
 import { listActivations } from './list-activations.ts'
@@ -47,8 +46,8 @@ export const activationListRoute: FastifyPluginAsyncTypebox<ActivationListRouteO
       const { accounts } = accessOf(request)
       const { rows, next, prev } = await listActivations(seenBy(accounts), cursors, filter, accounts, { limit, cursor })
       const timed = await times.all(seenBy(accounts), rows)
-      if (answeredUnchanged(request, reply, entityTag([timed.map(activationTag), next, prev]))) return reply
-      return { items: timed.map(activationView), next, prev }
+      const shown = { items: timed.map(activationView), next, prev }
+      return answeredUnchanged(request, reply, entityTag(shown)) ? reply : shown
     },
   )
 }

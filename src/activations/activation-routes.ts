@@ -100,6 +100,7 @@ export const activationRoutes: FastifyPluginAsyncTypebox<ActivationRoutesOptions
   )
 }
 
-export function activationTag({ id, version, overdue_now, timeOf }: TimedActivation): string {
-  return entityTag(timeOf === version ? [id, version, overdue_now] : [id, version, overdue_now, timeOf])
+/** Of what is shown: a version may come again with other counts, after a restore, and the next release may show more. */
+export function activationTag(activation: TimedActivation): string {
+  return entityTag(activationView(activation))
 }

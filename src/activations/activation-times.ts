@@ -6,9 +6,8 @@ import { type FoundActivation, shown } from './find-activation.ts'
 
 /** With how long its targets waited. */
 export interface TimedActivation extends FoundActivation {
+  /** Of its own version, or of a later one that was there already when it was worked out. */
   time: TimeToCallback | null
-  /** The version that the time is of: its own, or a later one that was there already when it was worked out. */
-  timeOf: number
 }
 
 export interface ActivationTimes {
@@ -41,15 +40,15 @@ export function createActivationTimes(): ActivationTimes {
     for (const some of parts(changed)) {
       for (const row of await timesToCallback(db, some)) {
         kept.set(row.id, { version: row.version, time: row.time })
-        all.set(row.id, { ...row, timeOf: row.version })
+        all.set(row.id, row)
       }
     }
     return all
   }
 
   function asFound(row: FoundActivation, worked?: TimedActivation): TimedActivation {
-    const { version, time } = worked ?? kept.get(row.id) ?? { version: row.version, time: null }
-    return { ...row, time, timeOf: version }
+    const { time } = worked ?? kept.get(row.id) ?? { time: null }
+    return { ...row, time }
   }
 
   return {

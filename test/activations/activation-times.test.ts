@@ -75,14 +75,14 @@ t.test('a report that came earlier than those that are known makes a new version
   // Times are kept to the millisecond; within one of them neither came earlier.
   await sleep(2)
   await say('ACTIVE')
-  const before = await service.get(`/v1/activations/${requestId}`)
+  const version = async () => (await service.sql('select version from activations'))[0].version
+  const before = await version()
   // As if the first one had not been understood until now.
   await service.sql('update targets set first_result_at = (select max(received_at) from callbacks)')
   await service.sql("update callbacks set verdict = 'quarantined' where id = $1", [quarantined])
   await service.sql('delete from results where source_id = $1', [quarantined])
   t.match(await service.call('POST', `/v1/callbacks/${quarantined}/reprocess`), { status: 200 })
-  const after = await service.get(`/v1/activations/${requestId}`)
-  t.not(after.headers.get('etag'), before.headers.get('etag'))
+  t.ok((await version()) > before)
 })
 
 t.test('no statement goes through the targets of very many, and a page that fails needs not begin anew', async t => {

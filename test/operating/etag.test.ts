@@ -38,6 +38,19 @@ t.test('HEAD tells the tag that GET would, and 304 says nothing of a length', as
   }
 })
 
+t.test(
+  'an activation that took another way to the same version, after a restore, is not taken for the one known',
+  async t => {
+    const service = await takeTestService(t)
+    await service.record('request-1', [device(1)])
+    const urls = ['/v1/activations/request-1', '/v1/activations']
+    const known = await Promise.all(urls.map(async url => (await service.get(url)).headers.get('etag') ?? ''))
+    await service.sql(`update activations set status = 'failed', pending = 0, failed = 1`)
+    for (const [at, url] of urls.entries())
+      t.equal((await service.get(url, { 'if-none-match': known[at] ?? '' })).status, 200, url)
+  },
+)
+
 /** With each minute that begins there is another summary. */
 async function minuteThatLasts(): Promise<void> {
   const left = 60_000 - (Date.now() % 60_000)

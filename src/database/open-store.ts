@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Logger } from 'pino'
 import { migrate, pendingMigrations } from './migrate.ts'
 import { type Database, openDatabase } from './pool.ts'
@@ -18,6 +19,7 @@ export async function openStore(url: string, options: OpenStoreOptions): Promise
   const { log, isClosing } = options
   const db = openDatabase({ url, name: 'thingspace migrating', ...patient, onConnectionError: () => undefined })
   try {
+    if (await onceReached(() => sharesSessions(db), options)) throw new Error(poolsTransactions)
     for (let told = false; !isClosing(); told = true) {
       const pending = await onceReached(() => migrateOrLook(db, options), options)
       if (pending.length === 0) return
@@ -33,6 +35,22 @@ export async function openStore(url: string, options: OpenStoreOptions): Promise
 
 /** A step over a large table takes its time, and another replica may be working on it. */
 const patient = { connections: 2, statementTimeoutMs: 3_600_000, lockTimeoutMs: 60_000, connectionTimeoutMs: 3_000 }
+
+/**
+ * Whether two connections that are open at once have the same session: a pooler hands it round after each transaction.
+ * What one is set to (whose rows it may see, that a commit is durable) would hold for another, and not for itself.
+ */
+async function sharesSessions(db: Database): Promise<boolean> {
+  const session = (of: Database) => sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(of)
+  return db.connection().execute(async one => {
+    const { rows: ours } = await session(one)
+    const { rows: others } = await db.connection().execute(session)
+    return ours[0]?.pid === others[0]?.pid
+  })
+}
+
+const poolsTransactions =
+  'the pooler between this service and PostgreSQL pools transactions: it must pool sessions (pool_mode = session)'
 
 async function migrateOrLook(db: Database, options: OpenStoreOptions): Promise<string[]> {
   if (!options.migrate) return pendingMigrations(db)

@@ -1,5 +1,6 @@
 import { ConfigError } from '../config.ts'
 import { SomebodyElseWorks } from '../database/alone.ts'
+import { CannotMigrate } from '../database/migrate.ts'
 import { isDatabaseAway } from '../database/refusal.ts'
 import { describeError } from '../log.ts'
 import { CannotOpen } from '../secrets/sealer.ts'
@@ -76,6 +77,7 @@ export function explain(error: unknown): string {
   const root = error instanceof Error && error.cause !== undefined ? error.cause : error
   const { code } = describeError(root) as { code?: string }
   if (isDatabaseAway(root)) return `the database can't be used (${code}); see DATABASE_URL`
+  if (error instanceof CannotMigrate) return error.message
   return `failed: ${JSON.stringify(describeError(error))}`
 }
 

@@ -12,6 +12,11 @@ async function stepNames(): Promise<string[]> {
   return files.map(file => path.basename(file, '.ts')).sort()
 }
 
+/** What waiting can't fix. Its message is for whoever runs the service, and names parts of the schema and no values. */
+export class CannotMigrate extends Error {
+  override name = 'CannotMigrate'
+}
+
 /** The steps in `migrations/`, by file name. */
 export const migrationFiles: MigrationProvider = {
   async getMigrations() {
@@ -36,11 +41,13 @@ export async function migrate<Tables>(db: Kysely<Tables>): Promise<string[]> {
   const [ours, done] = await Promise.all([stepNames(), stepsDone(db)])
   if (ours.join() === done.join()) return []
   const foreign = done.filter(name => !ours.includes(name))
-  if (foreign.length > 0) throw new Error(laterVersion(foreign))
+  if (foreign.length > 0) throw new CannotMigrate(laterVersion(foreign))
   const { error, results } = await migrator(db, await placeFor(db, done)).migrateToLatest()
   if (error !== undefined) {
     const failed = results?.find(result => result.status === 'Error')?.migrationName
-    throw new Error(`migration ${failed ?? ''} failed${wordsOf(error)}; nothing of it was kept`, { cause: error })
+    throw new CannotMigrate(`migration ${failed ?? ''} failed${wordsOf(error)}; nothing of it was kept`, {
+      cause: error,
+    })
   }
   return (results ?? []).map(result => result.migrationName)
 }
@@ -50,9 +57,10 @@ async function placeFor<Tables>(db: Kysely<Tables>, done: readonly string[]): Pr
   const { rows } = await sql<{ schema: string | null; encoding: string }>`
     select current_schema() as schema, current_setting('server_encoding') as encoding`.execute(db)
   const [{ schema, encoding } = { schema: null, encoding: '' }] = rows
-  if (schema === null) throw new Error('no schema of the search_path exists: make it, or correct the search_path')
+  if (schema === null)
+    throw new CannotMigrate('no schema of the search_path exists: make it, or correct the search_path')
   if (done.length === 0 && !holdsAnyText.includes(encoding))
-    throw new Error(`${cannotHold} ${encoding}; make one with UTF8`)
+    throw new CannotMigrate(`${cannotHold} ${encoding}; make one with UTF8`)
   return schema
 }
 

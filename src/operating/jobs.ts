@@ -1,6 +1,8 @@
 import { PgBoss } from 'pg-boss'
 import type { Logger } from 'pino'
 import type { JobStore } from '../database/job-store.ts'
+import { CannotMigrate } from '../database/migrate.ts'
+import { sqlState } from '../database/refusal.ts'
 
 export interface Job {
   name: string
@@ -118,9 +120,16 @@ export function createJobs(options: JobsOptions): Jobs {
 export async function migrateJobs(store: JobStore): Promise<void> {
   const boss = openBoss(store, true)
   boss.on('error', () => undefined)
-  await boss.start()
+  try {
+    await boss.start()
+  } catch (cause) {
+    if (sqlState(cause) !== insufficientPrivilege) throw cause
+    throw new CannotMigrate(`the schema ${schema} could not be made: the user needs CREATE on the database`, { cause })
+  }
   await boss.stop()
 }
+
+const insufficientPrivilege = '42501'
 
 function openBoss(store: JobStore, migrate: boolean): PgBoss {
   return new PgBoss({

@@ -2,12 +2,14 @@ import { type Kysely, sql } from 'kysely'
 import { pendingMigrations } from './migrate.ts'
 import type { Tables } from './tables.ts'
 
-/** Settings that a durable commit needs. `remote_apply` and the like are stronger than `on`. */
+/** Settings that a durable, complete commit needs. `remote_apply` and the like are stronger than `on`. */
 const durable: { [setting: string]: string[] } = {
   synchronous_commit: ['on', 'remote_apply', 'remote_write'],
   fsync: ['on'],
   full_page_writes: ['on'],
   transaction_read_only: ['off'],
+  // As a replica it fires no triggers: what they count would be missing from every list.
+  session_replication_role: ['origin', 'local'],
 }
 
 /** Why callbacks can't be stored durably at the moment; empty when they can. */

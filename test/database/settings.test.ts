@@ -1,6 +1,9 @@
+import { sql } from 'kysely'
 import pg from 'pg'
 import t from 'tap'
-import { createTestDatabase } from '../fixtures/database.ts'
+import { databaseProblems } from '../../src/database/readiness.ts'
+import { openTestDatabase } from '../fixtures/connection.ts'
+import { createEmptyDatabase, createTestDatabase } from '../fixtures/database.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
 import { startTestService } from '../fixtures/service.ts'
 
@@ -40,4 +43,12 @@ t.test('whatever the database is set to, callbacks are stored, and a pair that r
   }
   const { changedAt } = (await service.get(`/v1/profiles/${device(1).iccid}`)).body
   t.ok(Math.abs(Date.now() - Date.parse(changedAt)) < 3_600_000, `${changedAt} is now`)
+})
+
+t.test('a database that fires no triggers is not ready', async t => {
+  const url = await createEmptyDatabase(t)
+  const db = openTestDatabase(t, url)
+  const name = sql.id(new URL(url).pathname.slice(1))
+  await sql`alter database ${name} set session_replication_role = replica`.execute(db)
+  t.match(await databaseProblems(openTestDatabase(t, url)), ['the database has session_replication_role = replica'])
 })

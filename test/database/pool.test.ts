@@ -14,13 +14,14 @@ t.test('a commit waits for the disk, whatever the database says, and the server 
   t.teardown(() => anew.end())
   const wanted = {
     synchronous_commit: 'on',
+    statement_timeout: '5s',
     tcp_keepalives_idle: '10',
     idle_in_transaction_session_timeout: '2s',
     idle_session_timeout: '10min',
     // The server's warning that a crash was another connection's is one.
     client_min_messages: 'warning',
   }
-  const more = open(`${url}?options=-c%20search_path%3Delsewhere&statement_timeout=1`)
+  const more = open(`${url}?options=-c%20search_path%3Delsewhere&statement_timeout=60000`)
   t.teardown(() => more.end())
   for (const [name, value] of Object.entries(wanted)) {
     t.match((await anew.query(`show ${name}`)).rows, [{ [name]: value }])

@@ -60,6 +60,11 @@ export function isDatabaseAway(error: unknown): boolean {
   return driverProblem(error) !== null
 }
 
+/** True when there is no such table, column or function: it has not been migrated yet, and somebody may be about to. */
+export function isNotMigrated(error: unknown): boolean {
+  return ['42P01', '42703', '42883'].includes(sqlState(error) ?? '')
+}
+
 /**
  * After these a connection is useless, though it may look alive: the server became read-only (a demoted primary), is
  * shutting down or starting, has no connections left, can't use its files or hit an internal fault, or nothing arrives

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { isDatabaseAway, sqlState } from '../database/refusal.ts'
+import { isDatabaseAway, isNotMigrated, sqlState } from '../database/refusal.ts'
 import { errorReply, HttpError } from './http-error.ts'
 import { patternInWords } from './patterns.ts'
 
@@ -83,7 +83,7 @@ function toAnswer(error: unknown): Answer {
   if (statusCode >= 400 && statusCode < 500)
     return plain(statusCode, frameworkMessages.get(code ?? '') ?? 'bad request')
   if (noText.has(sqlState(error) ?? '')) return plain(400, 'body: text must not hold the character U+0000')
-  if (statusCode === 503 || isDatabaseAway(error)) {
+  if (statusCode === 503 || isDatabaseAway(error) || isNotMigrated(error)) {
     return { ...plain(503, 'not available now; ask again'), headers: { 'retry-after': '1' } }
   }
   return plain(500, 'internal error; the log of the service has more under this x-request-id')

@@ -6,6 +6,11 @@ export function entityTag(parts: unknown): string {
   return `"${hash('sha256', JSON.stringify(parts), 'base64url').slice(0, 22)}"`
 }
 
+/** A part of each tag that is made of rows instead of what is shown: a release that shows more of them is no 304. */
+export function shapeOf(schema: object): string {
+  return hash('sha256', JSON.stringify(schema), 'base64url').slice(0, 8)
+}
+
 /**
  * For answers to GET and HEAD that carry no tag of their own: a tag of what is sent, and 304 to who has it already. Where the
  * version of what is shown is known, `answeredUnchanged` is cheaper.

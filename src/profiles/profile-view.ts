@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox'
+import { shapeOf } from '../operating/etag.ts'
 import { Maybe, Time } from '../operating/schemas.ts'
 import { identifierFlag, identifierKinds } from '../thingspace/identifiers.ts'
 import type { AddressUpdate } from '../thingspace/report.ts'
@@ -121,9 +122,12 @@ export function deviceView(rows: readonly FoundProfile[]): DeviceView {
   }
 }
 
+const shape = shapeOf(ProfileView)
+
 /** Everything that decides how a profile is shown: for its ETag, cheaper than the answer itself. */
 export function profileTagParts(row: FoundProfile): unknown[] {
   return [
+    shape,
     row.iccid,
     row.account_name,
     row.version,

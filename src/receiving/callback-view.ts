@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox'
+import { shapeOf } from '../operating/etag.ts'
 import { Maybe, Time } from '../operating/schemas.ts'
 import { type JsonObject, parseExactly } from '../thingspace/json-message.ts'
 import { readDeviceIds } from '../thingspace/read-callback.ts'
@@ -71,6 +72,8 @@ export function callbackView(row: FoundCallback): CallbackView {
   }
 }
 
+const shape = shapeOf(CallbackView)
+
 /**
  * Everything that decides how a callback is shown: for a tag, cheaper than the answer itself. Reprocessing may change
  * any of it.
@@ -78,5 +81,5 @@ export function callbackView(row: FoundCallback): CallbackView {
 export function callbackTagParts(row: FoundCallback): unknown[] {
   const { id, request_id, verdict, reason, last_seen_at, times_seen, result, fault_code, fault_message, body } = row
   const counted = [last_seen_at.getTime(), times_seen, row.highest_callback_count]
-  return [id, request_id, verdict, reason, counted, result, fault_code, fault_message, body]
+  return [shape, id, request_id, verdict, reason, counted, result, fault_code, fault_message, body]
 }

@@ -1,5 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
+import Type from 'typebox'
+import { shapeOf } from '../../src/operating/etag.ts'
+import type { FoundProfile } from '../../src/profiles/find-profiles.ts'
+import { ProfileView, profileTagParts } from '../../src/profiles/profile-view.ts'
+import { CallbackView, callbackTagParts } from '../../src/receiving/callback-view.ts'
+import type { FoundCallback } from '../../src/receiving/find-callbacks.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
 import { type Row, takeTestService } from '../fixtures/service.ts'
 
@@ -56,3 +62,13 @@ async function minuteThatLasts(): Promise<void> {
   const left = 60_000 - (Date.now() % 60_000)
   if (left < 5_000) await sleep(left)
 }
+
+t.test('a tag made of rows is another one when a release shows more of them', t => {
+  const rows = { confirmed_at: new Date(), last_seen_at: new Date() }
+  t.ok(profileTagParts(rows as unknown as FoundProfile).includes(shapeOf(ProfileView)))
+  t.ok(callbackTagParts(rows as unknown as FoundCallback).includes(shapeOf(CallbackView)))
+  const more = { more: Type.String() }
+  t.not(shapeOf(ProfileView), shapeOf(Type.Object({ ...ProfileView.properties, ...more })))
+  t.equal(shapeOf(ProfileView), shapeOf(structuredClone(ProfileView)))
+  t.end()
+})

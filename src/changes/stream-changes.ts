@@ -4,7 +4,7 @@ import { performance } from 'node:perf_hooks'
 import type { Accounts } from '../operating/access.ts'
 import type { Cursors } from '../operating/cursor.ts'
 import type { ChangeFeed } from './change-feed.ts'
-import { type ChangeView, changeView, type Place, writePlace } from './change-view.ts'
+import { type ChangeRow, type ChangeView, changeView, type Place, writePlace } from './change-view.ts'
 import { type ChangeFilter, placeAfter } from './find-changes.ts'
 
 export interface Follower {
@@ -44,7 +44,7 @@ export async function streamChanges(response: ServerResponse, follower: Follower
     const found = await feed.read(at, filter, accounts, atOnce)
     at = placeAfter(found)
     if (found.rows.length > 0) {
-      await say(found.rows.map(row => event(changeView(row, cursors, found.deletedTo))).join(''))
+      await say(found.rows.map(row => eventOf(row, cursors, found.deletedTo)).join(''))
       continue
     }
     await feed.grown(at.id, Math.max(0, spoken + heartbeatMs - performance.now()), gone)
@@ -52,6 +52,15 @@ export async function streamChanges(response: ServerResponse, follower: Follower
   }
 }
 
-function event(change: ChangeView): string {
+/** What is in the feed's memory is the same row for every reader: it is signed and written out once for all of them. */
+const events = new WeakMap<ChangeRow, string>()
+
+function eventOf(row: ChangeRow, cursors: Cursors, deletedTo: bigint): string {
+  const event = events.get(row) ?? written(changeView(row, cursors, deletedTo))
+  events.set(row, event)
+  return event
+}
+
+function written(change: ChangeView): string {
   return `event: change\nid: ${change.cursor}\ndata: ${JSON.stringify(change)}\n\n`
 }

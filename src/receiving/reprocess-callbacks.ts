@@ -34,7 +34,7 @@ export interface Reprocessed {
 
 /** Verdicts that another reading may change. An applied callback has had its effect. */
 const open = ['quarantined', 'other', 'unmatched']
-const atOnce = 100
+const atOnce = 1_000
 
 /**
  * Reads stored callbacks again with the current code, and applies what can be read now. Each has a transaction of its

@@ -3,6 +3,8 @@ import t from 'tap'
 import type { Accounts } from '../../src/operating/access.ts'
 import { createCursors } from '../../src/operating/cursor.ts'
 import { type CallbackFilter, findCallbacks, walkCallbacks } from '../../src/receiving/find-callbacks.ts'
+import { reprocessCallbacks } from '../../src/receiving/reprocess-callbacks.ts'
+import { createSealer } from '../../src/secrets/sealer.ts'
 import { watchQueries } from '../fixtures/count-buffers.ts'
 import { createTestDatabase } from '../fixtures/database.ts'
 import { account, startTestService } from '../fixtures/service.ts'
@@ -68,7 +70,7 @@ function numberOf({ id }: { id: string }): number {
   return Number(id.slice(-12))
 }
 
-t.test('for a page of the callbacks of a bulk each of them is passed on once, and not kept aside', async t => {
+t.test('a page of the callbacks of a bulk passes each of them on once, and a few pages go through all', async t => {
   const { db, cost } = watchQueries(t, await createTestDatabase(t))
   const of = 2_000
   await sql`
@@ -79,4 +81,13 @@ t.test('for a page of the callbacks of a bulk each of them is passed on once, an
     from activations, generate_series(1, ${of}) n`.execute(db)
   const { rows } = await cost(db => findCallbacks(db, cursors, { requestId: 'bulk' }, [account], { limit: 5 }))
   t.ok(rows >= of && rows < 1.5 * of, `${rows} rows are passed on`)
+
+  const keys = { sealer: createSealer(Buffer.alloc(32)), fingerprintKey: Buffer.alloc(32) }
+  for (const filter of [{ requestId: 'bulk' }, { verdict: 'applied' }]) {
+    const { queries } = await cost(async db => {
+      const told = await reprocessCallbacks({ db, seenBy: () => db }, keys, filter, [account], true)
+      t.match(told, { matched: of, reprocessed: 0 })
+    })
+    t.ok(queries <= 6, `to go through all of them took ${queries} questions`)
+  }
 })

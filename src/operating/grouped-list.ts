@@ -22,8 +22,8 @@ const fewest = 4
 /**
  * A part of a list whose rows lie in several groups, in one common order. Each group has an index in that order, so a
  * few rows of each are read and merged. What comes after the last row read of a group that has more is not certain yet,
- * and is read in another round, with more rows of each. So a page costs as much as its rows and its groups, not as much
- * as what is stored.
+ * and is read in another round, with more rows of each. Of more groups than rows are wanted, only those with the first
+ * rows can have a part in it. So a page costs as much as its rows and its groups, not as much as what is stored.
  */
 export async function findInGroups<Row>(
   db: Kysely<Tables>,
@@ -44,12 +44,20 @@ export async function findInGroups<Row>(
             select t.group_id, ${keys} from ${sql.table(table)} t
             where ${others} and ${here} and ${where} order by ${order} limit ${wanted})`
     const { rows: found } = await sql<Row & { more: boolean }>`
-      with groups as materialized (${groups}), share as materialized (
-        select least(${wanted}, greatest(${fewest}, ${share * wanted}::int / greatest(count(*), 1)))::int as rows from groups
+      with groups as materialized (${groups}), foremost as materialized (
+        select group_id from groups where (select count(*) from groups) <= ${wanted}
+        union all (
+          select g.group_id from groups g cross join lateral (
+            select ${keys} from ${sql.table(table)} t
+            where t.group_id = g.group_id and ${here} and ${where} order by ${order} limit 1
+          ) t
+          where (select count(*) from groups) > ${wanted} order by ${order} limit ${wanted})
+      ), share as materialized (
+        select least(${wanted}, greatest(${fewest}, ${share * wanted}::int / greatest(count(*), 1)))::int as rows from foremost
       ), read as materialized (
         select t.*, row_number() over (partition by t.group_id order by ${order}) as number
         from (
-          select t.* from groups g cross join lateral (
+          select t.* from foremost g cross join lateral (
             select t.group_id, ${keys} from ${sql.table(table)} t
             where t.group_id = g.group_id and ${here} and ${where} order by ${order} limit (select rows from share)
           ) t${besides}

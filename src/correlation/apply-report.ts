@@ -123,7 +123,7 @@ export function changeProfile(
   state.profile = profile
   state.confirmedAt = set.now
   state.touched = true
-  if (before !== null && JSON.stringify(visible(before)) === JSON.stringify(visible(profile))) return false
+  if (before !== null && looksLike(before, profile)) return false
 
   state.version += 1
   // Another batch may have read the clock later than we did, but got the profile first: its time never goes back.
@@ -233,8 +233,8 @@ function statementOf({ source, report, at }: Arrival): Statement {
 }
 
 /**
- * Everything that the API shows of a profile, its login included: only a difference here makes a new version. A list, because the keys of a
- * profile from the database are in another order than those of one just folded.
+ * Everything that the API shows of a profile: a difference here makes a new version, and so does another login. A list,
+ * because the keys of a profile from the database are in another order than those of one just folded.
  */
 function visible(profile: Profile): unknown[] {
   const { evidence, addressUpdate } = profile
@@ -250,13 +250,18 @@ function visible(profile: Profile): unknown[] {
     profile.servicePlan,
     addressUpdate && [addressUpdate.status, addressUpdate.code, addressUpdate.description],
     profile.credentialCallbackId !== null,
-    profile.credentialDigest,
     profile.activationId,
     resultOf(evidence),
     sourceOf(evidence),
     code,
     message,
   ]
+}
+
+/** A login that was known before logins were told apart is taken for the same as any other. */
+function looksLike(before: Profile, profile: Profile): boolean {
+  const logins = new Set([before.credentialDigest, profile.credentialDigest].filter(digest => digest !== null))
+  return logins.size < 2 && JSON.stringify(visible(before)) === JSON.stringify(visible(profile))
 }
 
 /** For `asOf`. The EID is in the change itself, and of the login it tells whose it was. */

@@ -24,7 +24,7 @@ export interface Profile {
   servicePlan: string | null
   addressUpdate: AddressUpdate | null
   credentialCallbackId: string | null
-  /** Differs where the login does. null: none, or one that was known before logins were told apart. */
+  /** Differs where the login does. null: none, or from before logins were told apart. */
   credentialDigest: string | null
   /** The newest activation that spoke of it, and what that activation's messages say. */
   activationId: string

@@ -73,3 +73,19 @@ async function say(service: TestService, made: { secret: string; status?: string
   const { password } = (await service.get(`${path}/credential`)).body
   return { ...(await service.get(path)), verdict: body.verdict, password }
 }
+
+t.test(
+  'after an upgrade the first login is taken for the one that was known, and the next one is told apart',
+  async t => {
+    const service = await takeTestService(t)
+    await service.record(requestId, [device(1)])
+    await say(service, { secret: 'first' })
+    await service.sql('update profiles set credential_digest = null')
+    t.match(await say(service, { secret: 'second' }), {
+      verdict: 'unchanged',
+      body: { version: 1 },
+      password: 'second',
+    })
+    t.match(await say(service, { secret: 'third' }), { verdict: 'applied', body: { version: 2 }, password: 'third' })
+  },
+)

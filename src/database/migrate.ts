@@ -54,11 +54,16 @@ export async function migrate<Tables>(db: Kysely<Tables>): Promise<string[]> {
 
 /** The schema for the tables. Throws, before anything is made in it, when they can't be there for long. */
 async function placeFor<Tables>(db: Kysely<Tables>, done: readonly string[]): Promise<string> {
-  const { rows } = await sql<{ schema: string | null; encoding: string }>`
-    select current_schema() as schema, current_setting('server_encoding') as encoding`.execute(db)
-  const [{ schema, encoding } = { schema: null, encoding: '' }] = rows
+  const { rows } = await sql<{ schema: string | null; encoding: string; before: string | null }>`
+    select current_schema() as schema, current_setting('server_encoding') as encoding,
+      (select n.nspname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+        where c.oid = to_regclass('kysely_migration')) as before`.execute(db)
+  const [{ schema, encoding, before } = { schema: null, encoding: '', before: null }] = rows
   if (schema === null)
     throw new CannotMigrate('no schema of the search_path exists: make it, or correct the search_path')
+  // Made since, perhaps for another purpose: there the steps would begin anew, and the service with nothing.
+  if (done.length > 0 && before !== schema)
+    throw new CannotMigrate(`the tables are in ${before}, but the search_path begins with ${schema}: correct it`)
   if (done.length === 0 && !holdsAnyText.includes(encoding))
     throw new CannotMigrate(`${cannotHold} ${encoding}; make one with UTF8`)
   return schema

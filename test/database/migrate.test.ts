@@ -45,6 +45,17 @@ t.test('a place that can not hold the tables is told before anything is made', a
   await sql`drop database ${sql.id(latin)} with (force)`.execute(admin)
 })
 
+t.test('tables that are there are not made once more in a schema that comes before theirs', async t => {
+  const url = await createEmptyDatabase(t)
+  const db = open(t, url)
+  const last = (await migrate(db)).at(-1)
+  await sql`delete from kysely_migration where name = ${last}`.execute(db)
+  await sql`create schema early`.execute(db)
+  const later = open(t, `${url}?options=-c%20search_path%3Dearly,public`)
+  await t.rejects(migrate(later), /the tables are in public, but the search_path begins with early/)
+  t.strictSame((await sql`select from pg_tables where schemaname = 'early'`.execute(db)).rows, [])
+})
+
 t.test('every step can be taken back, and taken again', async t => {
   const db = open(t, await createEmptyDatabase(t))
   const steps = await migrate(db)

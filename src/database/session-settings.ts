@@ -63,6 +63,10 @@ function statementOf(settings: { [name: string]: string }): string {
   return `select ${[...set, sameSchemas].join(', ')}`
 }
 
-/** "$user" would be another schema as soon as the connection takes the role of who asks. */
+/**
+ * "$user" would be another schema as soon as the connection takes the role of who asks. The others stay as they are named:
+ * one that does not exist yet may be made while the connection lasts.
+ */
 const sameSchemas = `set_config('search_path',
-  (select string_agg(quote_ident(name), ', ') from unnest(current_schemas(false)) as name), false)`
+  replace(replace(current_setting('search_path'), '"$user"', quote_ident(current_user)), '$user', quote_ident(current_user)),
+  false)`

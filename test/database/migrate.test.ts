@@ -56,6 +56,19 @@ t.test('tables that are there are not made once more in a schema that comes befo
   t.strictSame((await sql`select from pg_tables where schemaname = 'early'`.execute(db)).rows, [])
 })
 
+t.test('who waits for a schema that is made meanwhile sees what is made in it', async t => {
+  const url = await createEmptyDatabase(t)
+  const late = `${url}?options=-c%20search_path%3Dlate,public`
+  await open(t, late)
+    .connection()
+    .execute(async waiting => {
+      t.not((await pendingMigrations(waiting)).length, 0)
+      await sql`create schema late`.execute(open(t, url))
+      await migrate(open(t, late))
+      t.strictSame(await pendingMigrations(waiting), [])
+    })
+})
+
 t.test('every step can be taken back, and taken again', async t => {
   const db = open(t, await createEmptyDatabase(t))
   const steps = await migrate(db)

@@ -14,25 +14,42 @@ export function putSecretsBack(message: JsonObject, secrets: Secrets): JsonObjec
   return message
 }
 
+export interface Login {
+  username: string | null
+  password: string | null
+}
+
 /**
  * The device credential of one profile. A callback may mention several profiles, each with its own credential: the one
  * whose profile response names the ICCID is meant. If none names it, the only credential is meant, unless it belongs to
  * another ICCID. null when there is none.
  */
-export function credentialOf(
-  message: JsonObject,
-  secrets: Secrets,
-  iccid: string,
-): { username: string | null; password: string | null } | null {
+export function credentialOf(message: JsonObject, secrets: Secrets, iccid: string): Login | null {
+  return credentialsIn(message, secrets)(iccid)
+}
+
+/** The same for each of many profiles, of which a message may name hundreds: it is gone through once for all of them. */
+export function credentialsIn(message: JsonObject, secrets: Secrets): (iccid: string) => Login | null {
   const found = Object.entries(secrets)
     .filter(([pointer]) => /\/deviceCredential$/i.test(pointer))
     .map(([pointer, credential]) => ({ credential, holder: holderOf(message, pointer) }))
-  const named = found.find(({ holder }) => namesIccid(holder, iccid))
+  const named = new Map<string, unknown>()
+  for (const { credential, holder } of found) {
+    for (const text of textsIn(holder)) {
+      const iccid = normalIdentifier('iccid', text)
+      if (!named.has(iccid)) named.set(iccid, credential)
+    }
+  }
   const [only, ...others] = found
-  const lone = only !== undefined && others.length === 0 && !namesAnIccid(only.holder) ? only : undefined
-  const meant = named ?? lone
-  if (meant === undefined) return null
-  return { username: textOf(meant.credential, 'username'), password: textOf(meant.credential, 'password') }
+  const lone = only !== undefined && others.length === 0 && !namesAnIccid(only.holder) ? only.credential : undefined
+  return iccid => {
+    const meant = named.has(iccid) ? named.get(iccid) : lone
+    return meant === undefined ? null : { username: textOf(meant, 'username'), password: textOf(meant, 'password') }
+  }
+}
+
+function textsIn(value: unknown): string[] {
+  return typeof value === 'string' ? [value] : inside(value).flatMap(textsIn)
 }
 
 /** Keys change their case, and a text of digits its type: as everywhere in a message. */
@@ -57,8 +74,7 @@ export function secretsOfOthers(message: JsonObject, secrets: Secrets, iccid: st
 
 /** Whether that ICCID occurs anywhere inside, in whatever form the carrier wrote it. */
 export function namesIccid(value: unknown, iccid: string): boolean {
-  if (typeof value === 'string') return normalIdentifier('iccid', value) === iccid
-  return inside(value).some(item => namesIccid(item, iccid))
+  return textsIn(value).some(text => normalIdentifier('iccid', text) === iccid)
 }
 
 function namesAnIccid(value: unknown): boolean {

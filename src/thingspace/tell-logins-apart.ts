@@ -1,6 +1,6 @@
 import type { JsonObject } from './json-message.ts'
 import { keyedHash } from './keyed-hash.ts'
-import { credentialOf } from './open-secrets.ts'
+import { credentialsIn } from './open-secrets.ts'
 import type { Reading } from './read-callback.ts'
 import type { Report } from './report.ts'
 import type { Secrets } from './secrets-in-callback.ts'
@@ -11,8 +11,9 @@ import type { Secrets } from './secrets-in-callback.ts'
  */
 export function tellLoginsApart(reading: Reading, message: JsonObject, secrets: Secrets, key: Buffer): Reading {
   if (reading.kind !== 'reports') return reading
+  const credential = credentialsIn(message, secrets)
   const digestOf = ({ identifiers: { iccid }, facts }: Report): string | null => {
-    const login = iccid === null || !facts.hasCredential ? null : credentialOf(message, secrets, iccid)
+    const login = iccid === null || !facts.hasCredential ? null : credential(iccid)
     return login === null
       ? null
       : keyedHash(key)

@@ -47,8 +47,10 @@ export function createBatchWriter(db: PipelinedDatabase, options: BatchWriterOpt
   const deadly = watchDeadlyCallbacks()
 
   async function writeBatch(batch: readonly Waiting[], triedBefore = 0): Promise<void> {
+    // Without those that were set aside: they come again in another batch, and must not be written in both.
+    let wanted = batch
     for (let attempt = triedBefore + 1; ; attempt += 1) {
-      let wanted = batch.filter(entry => !entry.givenUp && !entry.answered)
+      wanted = wanted.filter(entry => !entry.givenUp && !entry.answered)
       let bytesTaken = false
       try {
         if (wanted.some(entry => entry.suspect)) wanted = await withoutHeld(wanted)

@@ -37,16 +37,25 @@ export async function openStore(url: string, options: OpenStoreOptions): Promise
 const patient = { connections: 2, statementTimeoutMs: 3_600_000, lockTimeoutMs: 60_000, connectionTimeoutMs: 3_000 }
 
 /**
- * Whether two connections that are open at once have the same session: a pooler hands it round after each transaction.
- * What one is set to (whose rows it may see, that a commit is durable) would hold for another, and not for itself.
+ * Whether two connections that are open at once have the same session, or one of them several: a pooler hands them round
+ * after each transaction. What one is set to (whose rows it may see, that a commit is durable) would hold for another, and
+ * not for itself. Asked a few times, since a pooler that others use may happen to give each its own.
  */
-async function sharesSessions(db: Database): Promise<boolean> {
-  const session = (of: Database) => sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(of)
-  return db.connection().execute(async one => {
-    const { rows: ours } = await session(one)
-    const { rows: others } = await db.connection().execute(session)
-    return ours[0]?.pid === others[0]?.pid
-  })
+export async function sharesSessions(db: Database): Promise<boolean> {
+  const session = async (of: Database, seen: Set<number>) => {
+    const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(of)
+    for (const { pid } of rows) seen.add(pid)
+  }
+  const [ours, others] = [new Set<number>(), new Set<number>()]
+  await db.connection().execute(one =>
+    db.connection().execute(async other => {
+      for (let times = 0; times < 5; times += 1) {
+        await session(one, ours)
+        await session(other, others)
+      }
+    }),
+  )
+  return ours.size > 1 || others.size > 1 || [...ours].some(pid => others.has(pid))
 }
 
 const poolsTransactions =

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import pg from 'pg'
 import t, { type Test } from 'tap'
+import { sharesSessions } from '../../src/database/open-store.ts'
+import { openTestDatabase } from '../fixtures/connection.ts'
 import { createEmptyDatabase } from '../fixtures/database.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
 import { failToStart } from '../fixtures/server-process.ts'
@@ -24,6 +26,23 @@ t.test('behind a pooler of sessions the service works as without', { skip }, asy
 t.test('behind a pooler of transactions it does not start, and says why', { skip }, async t => {
   const ended = await failToStart({ DATABASE_URL: await startPooler(t, 'transaction'), SEAL_KEY: sealKey })
   t.match(ended, { code: 1, output: /it must pool sessions \(pool_mode = session\)/ })
+})
+
+t.test('it is known as one also while others use it', { skip }, async t => {
+  const url = await startPooler(t, 'transaction')
+  const db = openTestDatabase(t, url)
+  let ended = false
+  const busy = Array.from({ length: 10 }, async () => {
+    const client = new pg.Client({ connectionString: url })
+    await client.connect()
+    while (!ended) await client.query('select pg_sleep(0.001)')
+    await client.end()
+  })
+  const found: boolean[] = []
+  for (let times = 0; times < 20; times += 1) found.push(await sharesSessions(db))
+  ended = true
+  await Promise.all(busy)
+  t.notOk(found.includes(false))
 })
 
 /** In front of a database of its own. Returns the URL. */

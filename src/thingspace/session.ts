@@ -120,7 +120,7 @@ const newSession = async (
   if (!token || tokenInDoubt) token = await newToken(host, credentials, stored, at)
   // Only the token has expired: the session goes on.
   if (!tokenInDoubt && stored.sessionToken && at - stored.sessionUsedAt < sessionIdleMs) {
-    return { ...stored, ...token, sessionToken: stored.sessionToken, refusedLogins: 0 }
+    return { ...stored, ...token, sessionToken: stored.sessionToken }
   }
   const sessionToken = await logIn(host, token.accessToken, credentials).catch(async error => {
     // A token from the store may have expired; then the carrier never looked at the user's password.

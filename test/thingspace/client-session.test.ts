@@ -185,6 +185,22 @@ t.test('one good login takes back a refused one', async t => {
   }
 })
 
+t.test('a renewed token takes back no refused login', async t => {
+  const carrier = await startCarrier(t)
+  const store = memorySessionStore()
+  let now = 1_000_000
+  const client = clientOf(carrier.baseUrl, { store, now: () => now })
+  await client.activate(oneDevice)
+  now += 55 * minute
+  await store.touch('session-secret-1', now)
+  Object.assign(carrier.answers, { login: json(401, { errorCode: 'x' }), action: json(401, expired) })
+  t.match(await failure(client.activate(oneDevice)), { kind: 'unauthorized', during: 'session login' })
+  now += 10 * minute
+  t.match(await failure(client.activate(oneDevice)), { kind: 'unauthorized', during: 'session login' })
+  t.match(await failure(client.activate(oneDevice)), { kind: 'login-latched' })
+  t.equal(carrier.called('login'), 3, 'one good one and two refused')
+})
+
 t.test('a carrier that is away is no refused login', async t => {
   const carrier = await startCarrier(t, { login: json(503, {}) })
   const client = clientOf(carrier.baseUrl)

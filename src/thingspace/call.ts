@@ -1,6 +1,6 @@
 import { CarrierError, type CarrierErrorKind, type CarrierOutcome } from './carrier-error.ts'
 import { type ExchangeAnswer, exchange } from './exchange.ts'
-import { readErrorBody } from './read-error-body.ts'
+import { type ErrorBody, readErrorBody } from './read-error-body.ts'
 
 /** The one host that is ever called, and the limits of every call. */
 export interface CarrierHost {
@@ -34,12 +34,12 @@ export const call = async <T>(host: CarrierHost, request: CarrierCall, schema: A
   if (answer.status >= 400) throw refusal(host, request, answer)
   const value = parse(answer.text)
   if (schema.Check(value)) return value
-  const { status: httpStatus } = answer
   throw new CarrierError({
     kind: 'bad-answer',
     during: request.during,
     outcome: 'unknown',
-    httpStatus,
+    httpStatus: answer.status,
+    ...carrierWords(host, request, answer),
     reason: value === undefined ? 'not JSON' : 'of another shape',
   })
 }
@@ -69,16 +69,20 @@ const parse = (text: string): unknown => {
 }
 
 const refusal = (host: CarrierHost, request: CarrierCall, answer: ExchangeAnswer): CarrierError => {
-  const said = readErrorBody(answer.text)
-  const secrets = [...host.secrets, ...(request.secrets ?? []), ...Object.values(secretHeaders(request.headers))]
+  const said = carrierWords(host, request, answer)
   return new CarrierError({
     ...meaning(answer.status, said.errorCode),
+    ...said,
     during: request.during,
     httpStatus: answer.status,
-    errorCode: without(secrets, said.errorCode),
-    errorMessage: without(secrets, said.errorMessage),
     retryAfterMs: answer.retryAfterMs,
   })
+}
+
+const carrierWords = (host: CarrierHost, request: CarrierCall, answer: ExchangeAnswer): ErrorBody => {
+  const said = readErrorBody(answer.text)
+  const secrets = [...host.secrets, ...(request.secrets ?? []), ...Object.values(secretHeaders(request.headers))]
+  return { errorCode: without(secrets, said.errorCode), errorMessage: without(secrets, said.errorMessage) }
 }
 
 const meaning = (status: number, code: string | null): { kind: CarrierErrorKind; outcome: CarrierOutcome } => {

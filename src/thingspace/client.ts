@@ -4,6 +4,7 @@ import { CarrierError } from './carrier-error.ts'
 import type { Credentials } from './login.ts'
 import type { ProfileOperation, ProfileRequest } from './profile-request.ts'
 import { requestBody } from './profile-request.ts'
+import { readErrorBody } from './read-error-body.ts'
 import { createSession } from './session.ts'
 import { memorySessionStore, type SessionStore } from './session-store.ts'
 
@@ -57,7 +58,10 @@ export interface ThingSpaceClient {
   clearLoginLatch(): Promise<void>
 }
 
-const anything: AnswerSchema<unknown> = { Check: (value): value is unknown => value !== undefined }
+/** Of a deregistration no answer is documented; an error may come with 200. */
+const anythingButError: AnswerSchema<unknown> = {
+  Check: (value): value is unknown => value !== undefined && readErrorBody(JSON.stringify(value)).errorCode === null,
+}
 
 /**
  * ThingSpace, as far as we use it. Every method throws a CarrierError when the carrier does not do it;
@@ -132,7 +136,7 @@ export const createThingSpaceClient = (options: ThingSpaceOptions): ThingSpaceCl
     },
     deregisterListener: async (accountName, serviceName) => {
       const path = `${callbacks(accountName)}/name/${pathStep(serviceName)}`
-      await ask({ during: 'listener deregistration', method: 'DELETE', path }, anything)
+      await ask({ during: 'listener deregistration', method: 'DELETE', path }, anythingButError)
     },
     clearLoginLatch: session.clearLatch,
   }

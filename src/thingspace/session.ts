@@ -100,8 +100,9 @@ export const createSession = (
   }
 }
 
-const isRefused = ({ httpStatus }: CarrierError): boolean =>
-  httpStatus === 400 || httpStatus === 401 || httpStatus === 403
+/** Also with 200, if an error is inside: the carrier may count it all the same. */
+const isRefused = ({ httpStatus, errorCode }: CarrierError): boolean =>
+  httpStatus === 400 || httpStatus === 401 || httpStatus === 403 || (httpStatus === 200 && errorCode !== null)
 
 interface SignedIn extends StoredSession {
   accessToken: string

@@ -134,6 +134,20 @@ t.test('a success of the wrong shape is an error of unknown outcome', async t =>
   }
 })
 
+t.test('an error that comes with 200 is no success, and says what it is', async t => {
+  const inside = [
+    { errorCode: 'UnifiedWebService.REQUEST_FAILED.X', errorMessage: 'not done' },
+    { fault: { code: 'UnifiedWebService.REQUEST_FAILED.X', description: 'not done' } },
+  ]
+  for (const body of inside) {
+    const carrier = await startCarrier(t, { action: json(200, body) })
+    const client = clientOf(carrier.baseUrl)
+    const expected = { kind: 'bad-answer', outcome: 'unknown', errorCode: /X$/, errorMessage: 'not done' }
+    t.match(await failure(client.activate(oneDevice)), expected)
+    t.match(await failure(client.deregisterListener('a', 'CarrierService')), expected)
+  }
+})
+
 t.test('a status about another request is not believed', async t => {
   const carrier = await startCarrier(t, {
     action: json(200, { requestId: 'other', status: 'Success', subRequests: [] }),

@@ -201,6 +201,17 @@ t.test('a renewed token takes back no refused login', async t => {
   t.equal(carrier.called('login'), 3, 'one good one and two refused')
 })
 
+t.test('a login that is refused with 200 is a refused login', async t => {
+  const carrier = await startCarrier(t, {
+    login: json(200, { errorCode: 'UnifiedWebService.INPUT_INVALID.Password', errorMessage: 'wrong' }),
+  })
+  const client = clientOf(carrier.baseUrl)
+  const refused = { kind: 'unauthorized', outcome: 'not-sent', errorCode: 'UnifiedWebService.INPUT_INVALID.Password' }
+  for (const _ of [1, 2]) t.match(await failure(client.activate(oneDevice)), refused)
+  t.match(await failure(client.activate(oneDevice)), { kind: 'login-latched' })
+  t.equal(carrier.called('login'), 2)
+})
+
 t.test('a carrier that is away is no refused login', async t => {
   const carrier = await startCarrier(t, { login: json(503, {}) })
   const client = clientOf(carrier.baseUrl)

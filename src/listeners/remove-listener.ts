@@ -14,13 +14,24 @@ export interface Removed {
  */
 export function removeListener({ db, client }: Carrier, listener: ListenerName): Promise<Removed> {
   return aloneWithListeners(db, async () => {
-    const atCarrier = await client.deregisterListener(listener.accountName, listener.serviceName).then(
+    const { accountName, serviceName } = listener
+    const atCarrier = await client.deregisterListener(accountName, serviceName).then(
       () => true,
-      error => {
-        if (error instanceof CarrierError && error.httpStatus === 404) return false
-        throw error
+      async error => {
+        if (!(error instanceof CarrierError) || (await mayHaveIt(client, listener))) throw error
+        return error.outcome === 'unknown'
       },
     )
     return { atCarrier, here: await retireListener(db, listener) }
   })
+}
+
+/** How ThingSpace refuses what is not there is not documented, and an answer may be lost: only its list tells. */
+async function mayHaveIt(client: Carrier['client'], { accountName, serviceName }: ListenerName): Promise<boolean> {
+  try {
+    const listed = await client.listListeners(accountName)
+    return listed.some(one => one.serviceName === serviceName)
+  } catch {
+    return true
+  }
 }

@@ -13,7 +13,7 @@ import type { Database } from '../database/pool.ts'
 import type { Tables } from '../database/tables.ts'
 import { inTransaction } from '../database/transaction.ts'
 import type { RequestStatus } from '../thingspace/client.ts'
-import { type Identifier, normalIdentifier, normalKind } from '../thingspace/identifiers.ts'
+import { reportsOfAll } from '../thingspace/read-reports.ts'
 import type { Report, ReportedResult } from '../thingspace/report.ts'
 import type { DuePoll } from './due-polls.ts'
 
@@ -35,7 +35,11 @@ const atOnce = 250
  * makes a conflict, and both are kept. Only `subRequests` count: the top status says Success too early [EX] RSV2.
  */
 export async function enterStatus(db: Database, poll: AskedAbout, status: RequestStatus): Promise<Entered> {
-  const reports = status.subRequests.flatMap(({ ids, status: word }) => reportOf(ids, word) ?? [])
+  // What names no device the way one was asked for belongs to none. There are no details about a fault [DOC] RSV2.
+  const reports = status.subRequests.flatMap(({ ids, status: word }) => {
+    const result = finalWord(word)
+    return result === null ? [] : reportsOfAll(ids, result)
+  })
   let entered = 0
   let settled = false
   let waiting = false
@@ -120,31 +124,4 @@ function finalWord(word: string): 'succeeded' | 'failed' | null {
   const normal = word.trim().toLowerCase()
   if (normal === 'success') return 'succeeded'
   return normal === 'failed' || normal === 'failure' ? 'failed' : null
-}
-
-/** null also when it names no device the way one was asked for: then it belongs to none. */
-function reportOf(ids: readonly Identifier[], word: string): Report | null {
-  const result = finalWord(word)
-  if (result === null) return null
-  const named = new Map(ids.map(({ kind, id }) => [normalKind(kind), normalIdentifier(normalKind(kind), id)]))
-  const of = (kind: string) => named.get(kind) || null
-  const identifiers = { eid: of('eid'), iccid: of('iccid'), imei: of('imei') }
-  if (identifiers.eid === null && identifiers.iccid === null && identifiers.imei === null) return null
-  return {
-    identifiers,
-    result,
-    // The status has no details about a fault [DOC] RSV2.
-    faultCode: null,
-    faultMessage: null,
-    facts: {
-      mdn: null,
-      msisdn: null,
-      state: null,
-      profileStatus: null,
-      profileRole: null,
-      servicePlan: null,
-      addressUpdate: null,
-      hasCredential: false,
-    },
-  }
 }

@@ -17,20 +17,19 @@ export const LoginAnswer = Compile(Type.Object({ sessionToken: Token }))
 /** The SDK's pattern; examples show a UUID, but nothing promises one. */
 export const RequestAnswer = Compile(Type.Object({ requestId: Type.String({ pattern: '^[A-Za-z0-9-]{3,64}$' }) }))
 
+const unread = Type.Optional(Type.Unknown())
+
+/** One part of another form must not keep the others from being told, so what may be missing is read piece by piece. */
 export const StatusAnswer = Compile(
   Type.Object({
     requestId: Type.String(),
-    status: Type.String(),
-    subRequests: Type.Optional(
-      Type.Array(
-        Type.Object({
-          ids: Type.Array(Type.Object({ id: Type.String(), kind: Type.String() })),
-          status: Type.String(),
-        }),
-      ),
-    ),
+    status: unread,
+    subRequests: Type.Optional(Type.Union([Type.Array(Type.Object({ ids: unread, status: unread })), Type.Null()])),
   }),
 )
+
+/** A number is none: it has lost its last digits. */
+export const IdAnswer = Compile(Type.Object({ id: Type.String(), kind: Type.String() }))
 
 export const RegisteredAnswer = Compile(Type.Object({ accountName: Type.String(), serviceName: Type.String() }))
 

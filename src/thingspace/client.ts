@@ -1,4 +1,4 @@
-import { ListenersAnswer, RegisteredAnswer, RequestAnswer, StatusAnswer } from './answers.ts'
+import { IdAnswer, ListenersAnswer, RegisteredAnswer, RequestAnswer, StatusAnswer } from './answers.ts'
 import { type AnswerSchema, type CarrierCall, type CarrierHost, call, pathStep, readBaseUrl } from './call.ts'
 import { CarrierError } from './carrier-error.ts'
 import type { Credentials } from './login.ts'
@@ -111,11 +111,15 @@ export const createThingSpaceClient = (options: ThingSpaceOptions): ThingSpaceCl
     requestStatus: async (accountName, requestId) => {
       const path = `/api/m2m/v2/accounts/${pathStep(accountName)}/requests/${pathStep(requestId)}/status`
       const during = 'request status'
-      const { status, subRequests = [], ...answer } = await ask({ during, method: 'GET', path }, StatusAnswer)
+      const answer = await ask({ during, method: 'GET', path }, StatusAnswer)
       if (answer.requestId !== requestId) {
         throw new CarrierError({ kind: 'bad-answer', during, outcome: 'unknown', reason: 'about another request' })
       }
-      return { requestId, status, subRequests }
+      const subRequests = (answer.subRequests ?? []).map(({ ids, status }) => ({
+        ids: Array.isArray(ids) ? ids.filter(id => IdAnswer.Check(id)) : [],
+        status: word(status),
+      }))
+      return { requestId, status: word(answer.status), subRequests }
     },
     registerListener: async (accountName, { name, url, username, password }) => {
       const body = JSON.stringify({ name, url, username, password })
@@ -141,6 +145,8 @@ export const createThingSpaceClient = (options: ThingSpaceOptions): ThingSpaceCl
     clearLoginLatch: session.clearLatch,
   }
 }
+
+const word = (said: unknown): string => (typeof said === 'string' ? said : '')
 
 const nullable = <T>(schema: AnswerSchema<T>): AnswerSchema<T | null> => ({
   Check: (value): value is T | null => value === null || schema.Check(value),

@@ -21,6 +21,16 @@ export function readReports(folded: Callback): Report[] {
   return reportsAbout(ofDevices, fault)
 }
 
+/**
+ * What one word says of every device that is named, as a part of a request's status does: each has its result, and the
+ * identifiers of which there is only one are those of all.
+ */
+export function reportsOfAll(ids: DeviceId[], result: ReportedResult): Report[] {
+  const single = (['iccid', 'eid', 'imei'] as const).map(kind => eachOf(kind, ids)).filter(({ length }) => length === 1)
+  const about = devicesIn(ids).map(own => ({ profile: {}, ids: [own, single.flat()], result }))
+  return reportsAbout(about, { faultCode: null, faultMessage: null })
+}
+
 interface Said {
   profile: ProfileResponse
   result: ReportedResult

@@ -17,7 +17,7 @@ async function startAsking(t: Test, subRequests: object[], devices: DeviceIds[] 
   await service.record(requestId, devices, { submittedAt: '2026-01-01T00:00:00Z' })
   const polled = async (times: number) => {
     const [row] = await until(
-      () => service.sql('select polls, stopped_because from polls where polls >= $1', [times]),
+      () => service.sql('select polls, outcome, stopped_because from polls where polls >= $1', [times]),
       rows => rows.length > 0,
     )
     return row
@@ -113,4 +113,21 @@ t.test('what becomes contradictory while the carrier is asked has it asked anew'
     () => service.get(`/v1/activations/${requestId}`),
     ({ body }) => body.status === 'succeeded',
   )
+})
+
+t.test('an entry without its id, or with a number for one, keeps nothing else from being told', async t => {
+  const { eid } = device(1)
+  const odd = [{ kind: 'mdn' }, { kind: 'iccid', id: 8.9148e19 }, { kind: 'eid', id: eid }]
+  const { service, polled } = await startAsking(t, [{ ids: odd, status: 'Success' }, {}, part(2, 'Success')])
+  t.match(await polled(1), { outcome: 'settled' })
+  const { body } = await service.get(`/v1/activations/${requestId}`)
+  t.match(body, { status: 'succeeded', counts: { targets: 2 } })
+})
+
+t.test('a part that names several devices is told of each', async t => {
+  const ids = [1, 2].map(n => ({ kind: 'Iccid', id: device(n).iccid }))
+  const { service, polled } = await startAsking(t, [{ ids, status: 'SUCCESS' }])
+  t.match(await polled(1), { outcome: 'settled' })
+  const { body } = await service.get(`/v1/activations/${requestId}`)
+  t.match(body, { status: 'succeeded', counts: { targets: 2 } })
 })

@@ -80,6 +80,10 @@ function outcomeOf({ kind, outcome, retryAfterMs }: CarrierError, due: DuePoll):
     const later = again(due, kind, mostPollsUnanswered, retryAfterMs)
     return { ...later, othersAfterMs: retryAfterMs, isWell: false }
   }
+  // Refused with a session that was made for it: as likely this request as the carrier, so it counts, and others wait.
+  if (kind === 'unauthorized' && outcome === 'refused') {
+    return { ...again(due, kind, mostPollsUnanswered), othersAfterMs: firstDelayMs, isWell: false }
+  }
   const afterMs = retryAfterMs ?? firstDelayMs
   return { outcome: kind, nextAfterMs: afterMs, stopped: null, counts: false, othersAfterMs: afterMs, isWell: false }
 }

@@ -49,6 +49,21 @@ t.test(
   },
 )
 
+t.test('a request that is refused to every session is not asked about for ever', async t => {
+  const carrier = await startCarrier(t, { action: json(401, { errorCode: '401' }) })
+  const service = await startTestService(t, { ...access, THINGSPACE_BASE_URL: carrier.baseUrl, EXPECT_WITHIN: '1s' })
+  await service.record('never-allowed', [device(1)], { submittedAt: '2026-01-01T00:00:00Z' })
+  const asked = (polls: number) =>
+    until(
+      () => service.sql('select polls, outcome, stopped_because from polls where outcome is not null'),
+      ([row]) => row?.polls === polls,
+    )
+  t.match(await asked(1), [{ outcome: 'unauthorized', stopped_because: null }])
+  await service.sql(`update polls set polls = ${mostPollsUnanswered - 1}, next_poll_at = now()`)
+  await service.sql(`delete from carrier_turns where name = 'put off'`)
+  t.match(await asked(mostPollsUnanswered), [{ outcome: 'unauthorized', stopped_because: 'tries' }])
+})
+
 t.test('a carrier that takes no requests costs none of them a try', async t => {
   const carrier = await startCarrier(t, { action: json(429, { errorCode: '429' }, { 'retry-after': '999999' }) })
   const service = await startTestService(t, { ...access, THINGSPACE_BASE_URL: carrier.baseUrl, EXPECT_WITHIN: '1s' })

@@ -1,5 +1,6 @@
 import { type Logger, pino } from 'pino'
 import { driverProblem, sqlState } from './database/refusal.ts'
+import type { CarrierError } from './thingspace/carrier-error.ts'
 
 export interface LogOptions {
   traceIds?: (() => object) | undefined
@@ -60,7 +61,8 @@ export function describeError(thrown: unknown): object {
   if (!(error instanceof Error)) return { name: typeof error }
   const { constraint, table } = error as { constraint?: string; table?: string }
   const cause = error.cause === undefined ? {} : { cause: describeError(error.cause) }
-  return { name: error.name, code: errorCode(error), constraint, table, at: whereFrom(error), ...cause }
+  const told = { name: error.name, code: errorCode(error), constraint, table, ...carrierProblem(error) }
+  return { ...told, at: whereFrom(error), ...cause }
 }
 
 /** The job library hands on the fields of an error, which make none. */
@@ -68,6 +70,13 @@ function isCopyOfError(thrown: unknown): thrown is { message: string; stack: str
   if (typeof thrown !== 'object' || thrown === null || thrown instanceof Error) return false
   const { message, stack } = thrown as { message?: unknown; stack?: unknown }
   return typeof message === 'string' && typeof stack === 'string'
+}
+
+/** Told by its name, since a copy of one is none. These words are all ours; its `errorCode` is the carrier's. */
+function carrierProblem(error: Error): object {
+  if (error.name !== 'CarrierError') return {}
+  const { kind, during, httpStatus, reason } = error as Partial<CarrierError>
+  return { kind, during, httpStatus, reason }
 }
 
 function errorCode(error: Error): string | undefined {

@@ -19,6 +19,8 @@ import { viewAsSent } from './view-as-sent.ts'
 export interface SubmitOptions extends KeepOptions {
   client: ThingSpaceClient
   expectWithin: ExpectWithin
+  /** Called when a request has left, and it is not known whether it was taken. */
+  onUnknown: (error: CarrierError) => void
 }
 
 export interface Submitted {
@@ -101,6 +103,7 @@ async function send(options: SubmitOptions, submission: Submission, waitMs: numb
     return (await keepOutcome(options, enter)) ?? notStored
   }
   if (error instanceof CarrierError && error.outcome === 'unknown') {
+    options.onUnknown(error)
     return (await keepOutcome(options, trx => enterUnknown(trx, id, expectWithin, 'answer'))) ?? notStored
   }
   // Anything but a CarrierError comes from the session store, and then nothing was sent.

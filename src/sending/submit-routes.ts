@@ -50,6 +50,8 @@ export const submitRoutes: FastifyPluginAsyncTypebox<SubmitRoutesOptions> = asyn
   app.addHook('onClose', () => underWay.ended())
   const onNotKept = (error: unknown) =>
     app.log.error({ err: error }, 'what ThingSpace answered is not stored; in five minutes its outcome is unknown')
+  const onUnknown = (error: unknown) =>
+    app.log.warn({ err: error }, 'it is not known whether ThingSpace took a request')
 
   app.post(
     '/v1/activations',
@@ -91,7 +93,7 @@ export const submitRoutes: FastifyPluginAsyncTypebox<SubmitRoutesOptions> = asyn
       if (client === null) throw new HttpError(503, notConfigured)
       request.raw.socket.setTimeout(patienceMs)
       const { requestId, asSent } = await submitActivation(
-        { ...options, client, underWay, onNotKept },
+        { ...options, client, underWay, onNotKept, onUnknown },
         { request: request.body, askedBy: name, idempotencyKey: request.headers['idempotency-key'] ?? null },
       )
       try {

@@ -5,6 +5,7 @@ import { open } from 'node:fs/promises'
 import path from 'node:path'
 import t from 'tap'
 import { describeError } from '../../src/log.ts'
+import { CarrierError } from '../../src/thingspace/carrier-error.ts'
 import { childEnvironment } from '../fixtures/child-environment.ts'
 
 const full = '/dev/full'
@@ -44,4 +45,22 @@ t.test('the fields of an error tell as much as the error, and no more', async t 
   t.notMatch(JSON.stringify(describeError(copy)), /a value/)
   t.match(describeError(copy), { code: '57P01' })
   t.strictSame(describeError({ message: 'a value' }), { name: 'object' })
+})
+
+t.test("of the carrier's errors it is told what was being done and what went wrong, in none of its words", async t => {
+  const error = new CarrierError({
+    kind: 'bad-answer',
+    during: 'activate',
+    outcome: 'unknown',
+    httpStatus: 200,
+    reason: 'not JSON',
+    errorCode: 'a value',
+    errorMessage: 'a value',
+  })
+  const told = { kind: 'bad-answer', during: 'activate', httpStatus: 200, reason: 'not JSON' }
+  t.match(describeError(error), told)
+  t.match(describeError({ ...error, message: error.message, stack: error.stack }), told)
+  t.notMatch(JSON.stringify(describeError(error)), /a value/)
+  const other = Object.assign(new Error('x'), { kind: 'a value', reason: 'a value' })
+  t.notMatch(JSON.stringify(describeError(other)), /a value/)
 })

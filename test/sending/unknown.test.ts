@@ -1,8 +1,10 @@
 import t from 'tap'
-import { requestFor, startCarrier, startSendingService, until } from '../fixtures/carrier.ts'
+import { access, requestFor, startCarrier, startSendingService, until } from '../fixtures/carrier.ts'
+import { createTestDatabase } from '../fixtures/database.ts'
 import { device, makeCallback } from '../fixtures/make-callback.ts'
 import { lookForUnanswered, makeSentOlder, makeUnclaimedOlder } from '../fixtures/make-older.ts'
-import { account, takeTestService } from '../fixtures/service.ts'
+import { startServerProcess } from '../fixtures/server-process.ts'
+import { account, send as sendTo, takeTestService } from '../fixtures/service.ts'
 
 t.test('a lost answer is unknown, never sent again, and settled by its callbacks', async t => {
   const carrier = await startCarrier(t, { settings: { loseAnswer: 1, callbackAfterMs: 1_500 } })
@@ -88,4 +90,19 @@ t.test('what was on its way when its process died becomes unknown', async t => {
     { state: 'unknown', settled_by: 'clock' },
     { state: 'sent', settled_by: null },
   ])
+})
+
+t.test('the log says why the outcome of a request is unknown', async t => {
+  const carrier = await startCarrier(t, { settings: { loseAnswer: 1 } })
+  const env = { DATABASE_URL: await createTestDatabase(t), SEAL_KEY: Buffer.alloc(32, 7).toString('base64') }
+  const service = await startServerProcess(t, { ...env, ...access, THINGSPACE_BASE_URL: carrier.url })
+  t.match(await sendTo(`${service.url}/v1/activations`, 'POST', { body: requestFor(1) }), { status: 202 })
+  const [line = ''] = await until(
+    async () => service.output.filter(line => line.includes('whether ThingSpace took a request')),
+    lines => lines.length > 0,
+  )
+  t.match(JSON.parse(line), {
+    level: 'warn',
+    err: { kind: 'unreachable', during: 'activate', reason: 'UND_ERR_SOCKET' },
+  })
 })

@@ -46,11 +46,11 @@ export const exchange = async (request: ExchangeRequest): Promise<ExchangeAnswer
   }
   try {
     const text = await readWithin(response, request.maxAnswerBytes)
-    return { status, text, retryAfterMs: retryAfter(response.headers.get('retry-after')) }
+    return { status, text, retryAfterMs: retryAfter(response.headers) }
   } catch (error) {
     hangUp.abort()
     // A refusal is a refusal whatever its body.
-    if (status >= 400) return { status, text: '', retryAfterMs: retryAfter(response.headers.get('retry-after')) }
+    if (status >= 400) return { status, text: '', retryAfterMs: retryAfter(response.headers) }
     if (error === tooLarge) {
       throw new CarrierError({
         kind: 'bad-answer',
@@ -79,9 +79,16 @@ const readWithin = async (response: Response, limit: number): Promise<string> =>
 
 const longestRetryAfterMs = 3_600_000
 
-/** At most an hour: one header must not keep us from asking for days. */
-const retryAfter = (header: string | null): number | null =>
-  header !== null && /^\d{1,9}$/.test(header) ? Math.min(Number(header) * 1000, longestRetryAfterMs) : null
+/** At most an hour: one header must not keep us from asking for days. A date is compared with the answer's own. */
+const retryAfter = (headers: Headers): number | null => {
+  const header = headers.get('retry-after') ?? ''
+  const ms = /^\d{1,9}$/.test(header)
+    ? Number(header) * 1000
+    : dateIn(header) - (dateIn(headers.get('date') ?? '') || Date.now())
+  return Number.isNaN(ms) ? null : Math.min(Math.max(0, ms), longestRetryAfterMs)
+}
+
+const dateIn = (header: string): number => (header.endsWith(' GMT') ? Date.parse(header) : Number.NaN)
 
 const brokenOff = (during: string, error: unknown, httpStatus: number | null = null): CarrierError => {
   const reason = codeOf(error)

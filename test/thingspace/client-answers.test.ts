@@ -65,6 +65,19 @@ t.test('too many requests say when to come again', async t => {
   })
 })
 
+t.test('when to come again may be a date, which is read by the clock that made it', async t => {
+  const date = 'Sun, 01 Mar 2026 10:00:00 GMT'
+  for (const [later, ms] of [
+    ['Sun, 01 Mar 2026 10:02:00 GMT', 120_000],
+    ['Sun, 01 Mar 2026 09:00:00 GMT', 0],
+    ['tomorrow', null],
+    ['1.5', null],
+  ] as const) {
+    const carrier = await startCarrier(t, { action: json(429, {}, { 'retry-after': later, date }) })
+    t.equal(((await failure(clientOf(carrier.baseUrl).activate(oneDevice))) as CarrierError).retryAfterMs, ms, later)
+  }
+})
+
 t.test('a redirect is followed by nobody', async t => {
   const elsewhere = await startCarrier(t)
   for (const status of [301, 302, 303, 307, 308]) {

@@ -7,9 +7,7 @@ import { Compile } from 'typebox/compile'
 const Token = Type.String({ pattern: '^[\\x21-\\x7e]{1,8192}$' })
 
 /** [3P] RUST; Verizon documents only that a token lasts one hour. */
-export const TokenAnswer = Compile(
-  Type.Object({ access_token: Token, expires_in: Type.Optional(Type.Number({ minimum: 0, maximum: 1e9 })) }),
-)
+export const TokenAnswer = Compile(Type.Object({ access_token: Token, expires_in: Type.Optional(Type.Unknown()) }))
 
 /** [DOC] LOGIN */
 export const LoginAnswer = Compile(Type.Object({ sessionToken: Token }))

@@ -74,7 +74,8 @@ const readWithin = async (response: Response, limit: number): Promise<string> =>
     if (size > limit) throw tooLarge
     chunks.push(chunk)
   }
-  return Buffer.concat(chunks).toString('utf8')
+  // Without a byte-order mark.
+  return new TextDecoder().decode(Buffer.concat(chunks))
 }
 
 const longestRetryAfterMs = 3_600_000

@@ -29,7 +29,13 @@ export const requestToken = async (host: CarrierHost, { key, secret }: Credentia
     },
     TokenAnswer,
   )
-  return { accessToken: answer.access_token, expiresInMs: (answer.expires_in ?? 3600) * 1000 }
+  return { accessToken: answer.access_token, expiresInMs: secondsIn(answer.expires_in) * 1000 }
+}
+
+/** A number, or one in quotes; else the documented hour. */
+const secondsIn = (life: unknown): number => {
+  const seconds = typeof life === 'string' && life !== '' ? Number(life) : life
+  return typeof seconds === 'number' && seconds >= 0 && seconds <= 1e9 ? seconds : 3600
 }
 
 export const loginCall = 'session login'

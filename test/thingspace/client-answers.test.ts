@@ -78,6 +78,14 @@ t.test('when to come again may be a date, which is read by the clock that made i
   }
 })
 
+t.test('a byte-order mark, or the life of a token in quotes, spoils no answer', async t => {
+  const carrier = await startCarrier(t, {
+    token: json(200, { access_token: 'token-1', expires_in: '3600' }),
+    action: response => response.end('\ufeff{"requestId":"taken-1"}'),
+  })
+  t.match(await clientOf(carrier.baseUrl).activate(oneDevice), { requestId: 'taken-1' })
+})
+
 t.test('a redirect is followed by nobody', async t => {
   const elsewhere = await startCarrier(t)
   for (const status of [301, 302, 303, 307, 308]) {

@@ -99,9 +99,10 @@ function report(
 }
 
 function consequence(error: unknown): string {
-  return error instanceof CarrierError && error.outcome === 'unknown'
-    ? 'ThingSpace may have it all the same: the credentials before and the new ones are both accepted; rotate settles it'
-    : 'nothing was changed'
+  // Any other error is one of the database, perhaps when ThingSpace had taken it already.
+  return error instanceof CarrierError && error.outcome !== 'unknown'
+    ? 'nothing was changed'
+    : 'ThingSpace may have it all the same: the credentials before and the new ones are both accepted; rotate settles it'
 }
 
 export async function deregister(work: Work): Promise<number> {

@@ -67,3 +67,17 @@ t.test("another program's listener is not replaced by accident, and one of the e
   t.equal(await post(carrier, 1), 200)
   t.equal(await post(carrier, 2, 'previous'), 200, 'the credentials of the environment are taken beside the new ones')
 })
+
+t.test('what ThingSpace took and could not be confirmed here is not called unchanged', async t => {
+  const { databaseUrl, carrier, listener } = await setStage(t)
+  const service = await startTestService(t, { DATABASE_URL: databaseUrl })
+  await listener('register', ...one, '--url', service.url)
+  await service.sql(`
+    create function refuse() returns trigger language plpgsql as $$ begin raise exception 'no'; end $$`)
+  await service.sql(`
+    create trigger refuse before update of confirmed_at on listener_credentials execute function refuse()`)
+  const rotated = await listener('rotate', ...one)
+  t.match(rotated, { code: 1, stderr: /ThingSpace may have it all the same.* rotate settles it/ })
+  t.notMatch(rotated.stderr, /nothing was changed/)
+  t.equal(await post(carrier, 1), 200)
+})

@@ -74,12 +74,16 @@ export async function onceReached<T>(
   work: () => Promise<T>,
   { log, isClosing }: Pick<OpenStoreOptions, 'log' | 'isClosing'>,
 ): Promise<T> {
-  for (let attempt = 1; ; attempt += 1) {
+  let told: string | null = null
+  for (;;) {
     try {
       return await work()
     } catch (error) {
       if (!isPassing(error) || isClosing()) throw error
-      if (attempt === 1) log.warn({ err: error }, 'the database is away; trying again every second')
+      // Once, and again when the reason changes: a server that was only starting may then refuse the password.
+      const reason = whyNotReached(error)
+      if (reason !== told) log.warn({ err: error }, `${reason}; trying again every second`)
+      told = reason
     }
     await pause()
   }
@@ -89,12 +93,24 @@ function pause(): Promise<void> {
   return new Promise(resolve => setTimeout(resolve, 1_000))
 }
 
+/** What somebody has to put right is said in words; for the rest there is the code in the log line. */
+function whyNotReached(error: unknown): string {
+  const code = sqlState(rootOf(error)) ?? ''
+  if (code.startsWith('28')) return 'PostgreSQL refuses the user or the password of DATABASE_URL'
+  if (code === '3D000') return 'PostgreSQL has no database of the name in DATABASE_URL'
+  return 'the database is away'
+}
+
+function rootOf(error: unknown): unknown {
+  return error instanceof Error && error.cause !== undefined ? error.cause : error
+}
+
 /**
  * The server is away or busy, or the link or the system failed. Anything else is a fault of ours or of what is in the
  * database: a wrong statement, a table in the way, a missing privilege.
  */
 function isPassing(error: unknown): boolean {
-  const root = error instanceof Error && error.cause !== undefined ? error.cause : error
+  const root = rootOf(error)
   if (sqlState(root) !== null) return isDatabaseAway(root)
   return driverProblem(root) !== null || typeof (root as { code?: unknown }).code === 'string'
 }

@@ -29,7 +29,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => vo
 try {
   const { opened } = await starting
   await opened
-  if (startsWorkers) log.info({ workers: config.workers }, 'all workers are ready')
+  if (startsWorkers && !leaving) log.info({ workers: config.workers }, 'all workers are ready')
 } catch (error) {
   log.fatal({ err: error }, 'could not start')
   process.stderr.write(`${(error as Error).message}\n`)

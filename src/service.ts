@@ -38,6 +38,9 @@ export interface Service {
   isTriedOut(): boolean
   /** How many listeners and tokens there are, here and in the database. */
   callers(): { listeners: number; tokens: number }
+  /** Whether callbacks have somewhere to go while the database is away. */
+  hasSpool(): boolean
+  isClosing(): boolean
   /** Accepts nothing new, finishes what is under way, and releases everything. */
   close(): Promise<void>
 }
@@ -182,6 +185,8 @@ export async function startService(
       opened,
       isTriedOut: callers.tryOut,
       callers: callers.count,
+      hasSpool: () => spools.own() !== null,
+      isClosing,
       close,
     }
   } catch (error) {

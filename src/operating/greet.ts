@@ -9,13 +9,18 @@ export interface Greeted {
   isTriedOut: () => boolean
   /** How many there are, in the environment and in the database. */
   callers: () => { listeners: number; tokens: number }
+  /** Whether the spool that is wanted could be opened. */
+  hasSpool: () => boolean
+  isClosing: () => boolean
 }
 
 /** Logs what is on, what is off and how to turn it on, and where to look. */
 export async function greet(config: Config, service: Greeted, log: Logger): Promise<void> {
-  const { url, opened, isTriedOut, callers } = service
+  const { url, opened, isTriedOut, callers, hasSpool, isClosing } = service
   log.info({ url, docs: `${url}/docs`, health: `${url}/health/ready` }, `listening on ${url}`)
   await opened
+  // Told to leave before the database was reached: it never was ready.
+  if (isClosing()) return
   if (isTriedOut()) {
     log.warn(
       'TRY-OUT MODE: no listener and no token is configured. Only this machine is served, callbacks need no ' +
@@ -25,7 +30,7 @@ export async function greet(config: Config, service: Greeted, log: Logger): Prom
   for (const doubt of config.listeners.flatMap(({ serviceNames }) => serviceNames.flatMap(doubtsAboutService))) {
     log.warn(`THINGSPACE_SERVICES: ${doubt}`)
   }
-  const parts = partsOf(config, callers())
+  const parts = partsOf(config, callers(), hasSpool())
   const on = parts.flatMap(({ name, on }) => (on === null ? [] : [[name, on]]))
   const off = parts.flatMap(({ name, on, turnOn }) => (on === null ? [[name, turnOn]] : []))
   const look = { page: `${url}/`, docs: `${url}/docs`, metrics: `${url}/metrics`, health: `${url}/health/ready` }
@@ -39,7 +44,7 @@ interface Part {
   turnOn: string
 }
 
-function partsOf(config: Config, { listeners, tokens }: ReturnType<Greeted['callers']>): Part[] {
+function partsOf(config: Config, { listeners, tokens }: ReturnType<Greeted['callers']>, hasSpool: boolean): Part[] {
   const { databaseUrl, dataDir, spoolMaxBytes, thingSpace } = config
   return [
     { name: 'database', on: databaseUrl === null ? `embedded, in ${dataDir}` : placeOf(databaseUrl), turnOn: '' },
@@ -56,8 +61,11 @@ function partsOf(config: Config, { listeners, tokens }: ReturnType<Greeted['call
     },
     {
       name: 'spool',
-      on: spoolMaxBytes === null ? null : `${dataDir}, up to ${spoolMaxBytes} bytes`,
-      turnOn: 'DATA_DIR, on a disk that outlives the process',
+      on: spoolMaxBytes === null || !hasSpool ? null : `${dataDir}, up to ${spoolMaxBytes} bytes`,
+      turnOn:
+        spoolMaxBytes === null
+          ? 'DATA_DIR, on a disk that outlives the process'
+          : `wanted in ${dataDir}, but it can not be opened now: the log says why`,
     },
     { name: 'traces', on: config.tracing ? 'OpenTelemetry' : null, turnOn: 'OTEL_EXPORTER_OTLP_ENDPOINT' },
   ]

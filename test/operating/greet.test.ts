@@ -3,7 +3,7 @@ import t from 'tap'
 import { readConfig } from '../../src/config.ts'
 import { greet } from '../../src/operating/greet.ts'
 
-async function greeting(env: Record<string, string>, callers = { listeners: 0, tokens: 0 }) {
+async function greeting(env: Record<string, string>, callers = { listeners: 0, tokens: 0 }, state = {}) {
   const lines: string[] = []
   const log = pino({ base: null }, { write: line => void lines.push(line) })
   const nobody = callers.listeners + callers.tokens === 0
@@ -12,6 +12,9 @@ async function greeting(env: Record<string, string>, callers = { listeners: 0, t
     opened: Promise.resolve(),
     isTriedOut: () => nobody,
     callers: () => callers,
+    hasSpool: () => true,
+    isClosing: () => false,
+    ...state,
   }
   await greet(readConfig(env), service, log)
   return { text: lines.join(''), ready: JSON.parse(lines.at(-1) ?? '{}') }
@@ -54,6 +57,20 @@ t.test('a service in earnest says what is on, and no secret', async t => {
   t.notMatch(text, secret)
   t.notMatch(text, 'no callback service')
   t.notMatch(text, 'TRY-OUT')
+})
+
+t.test('a spool that can not be opened is not said to be on', async t => {
+  const env = { DATABASE_URL: 'postgres://one/callbacks', SEAL_KEY: Buffer.alloc(32, 7).toString('base64') }
+  const wanted = { ...env, DATA_DIR: '/var/lib/thingspace' }
+  const { ready } = await greeting(wanted, { listeners: 2, tokens: 3 }, { hasSpool: () => false })
+  t.notOk('spool' in ready.on)
+  t.match(ready.off, { spool: /wanted in .var.lib.thingspace, but it can not be opened now/ })
+})
+
+t.test('a service that leaves before it has reached its database does not say that it is ready', async t => {
+  const { text } = await greeting({}, { listeners: 0, tokens: 0 }, { isClosing: () => true })
+  t.match(text, 'listening on')
+  t.notMatch(text, '"ready"')
 })
 
 t.test('a service of the listener that Verizon does not name is doubted at the start, and taken', async t => {

@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import type { JobStore } from '../database/job-store.ts'
 import { CannotMigrate } from '../database/migrate.ts'
 import { sqlState } from '../database/refusal.ts'
+import { describeError } from '../log.ts'
 
 export interface Job {
   name: string
@@ -46,9 +47,19 @@ export function createJobs(options: JobsOptions): Jobs {
   let timer: NodeJS.Timeout | undefined
   let started: Promise<void> = Promise.resolve()
   const boss = openBoss(store, migrate)
-  boss.on('error', error => log.warn({ err: error }, 'the job queue reported an error'))
+  /** What has been said since the database was last there: each queue would say it again at each of its polls. */
+  const told = new Set<string>()
+  boss.on('error', error => {
+    const { code } = describeError(error) as { code?: string }
+    if (code !== undefined && told.has(code)) return
+    if (code !== undefined) told.add(code)
+    log.warn({ err: error }, 'the job queue reported an error')
+  })
   boss.on('warning', ({ message }) => log.warn(message))
-  store.onRecovery(() => void queueAll())
+  store.onRecovery(() => {
+    told.clear()
+    void queueAll()
+  })
 
   async function begin(): Promise<void> {
     for (let attempt = 1; !stopping; attempt += 1) {

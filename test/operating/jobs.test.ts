@@ -5,6 +5,7 @@ import pg from 'pg'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { openJobStore } from '../../src/database/job-store.ts'
+import { describeError } from '../../src/log.ts'
 import { createJobs } from '../../src/operating/jobs.ts'
 import { until } from '../fixtures/carrier.ts'
 import { connection } from '../fixtures/connection.ts'
@@ -132,6 +133,43 @@ t.test('work whose next run was lost with its process is queued again by any rep
     () => runs,
     count => count > 1,
   )
+})
+
+t.test('while the database is away the job queue says why once, and again the next time', async t => {
+  const link = await startLink(t, new URL(await createTestDatabase(t)))
+  const store = openJobStore(connection(link.url))
+  const said: string[] = []
+  const write = (line: string) => void said.push(JSON.parse(line).err.code)
+  const jobs = createJobs({
+    store,
+    jobs: ['one', 'two', 'three'].map(name => ({ name, everySeconds: 1, run: async () => undefined })),
+    migrate: true,
+    log: pino({ base: null, serializers: { err: describeError } }, { write }),
+    onFailure: () => undefined,
+    onRun: () => undefined,
+  })
+  t.teardown(async () => {
+    await jobs.stop()
+    await store.db.destroy()
+  })
+  await jobs.start()
+  for (const time of ['first', 'second']) {
+    said.length = 0
+    link.refuse(true)
+    await until(
+      () => said.length,
+      lines => lines > 0,
+    )
+    // Each of the three polls several times.
+    await new Promise(resolve => setTimeout(resolve, 3_000))
+    t.ok(said.length > 0, `it says so the ${time} time`)
+    t.equal(said.length, new Set(said).size, `each reason once: ${said}`)
+    link.refuse(false)
+    await until(
+      () => store.executeSql('select 1').catch(() => null),
+      answer => answer !== null,
+    )
+  }
 })
 
 interface Link {

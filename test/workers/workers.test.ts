@@ -50,7 +50,8 @@ t.test(
     t.ok(answers.every(({ status }) => status === 200))
     t.equal(new Set(answers.map(({ body }) => body.callbackId)).size, 20, 'each once, whichever worker has it')
     t.ok(answers.filter(({ body }) => body.verdict !== 'repeated').length <= 20)
-    t.ok((await metric(url, 'thingspace_callbacks_received_total')) >= 60, 'whoever is asked tells of all')
+    const counted = await metric(url, 'thingspace_callbacks_received_total')
+    t.ok(counted >= 60, 'whoever is asked tells of all')
 
     const before = await childProcesses(child.pid)
     t.equal(before.length, 2)
@@ -61,6 +62,8 @@ t.test(
       n => n === 2,
     )
     t.equal(running, 2, 'another one has taken its place')
+    t.equal(await metric(url, 'thingspace_callbacks_received_total'), counted, 'what it had counted is not forgotten')
+    t.ok((await metric(url, 'thingspace_callback_batch_size_count')) > 0)
     t.notOk((await childProcesses(child.pid)).includes(before[0] ?? 0))
     t.match(await post(url, 1), { status: 200, body: { verdict: 'repeated' } })
 

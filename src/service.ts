@@ -91,6 +91,7 @@ export async function startService(
     },
   })
   const metrics = createMetrics({
+    workers: config.workers,
     queueDepth: () => writer.depth(),
     callersAgeMs: callers.ageMs,
     feedReaders: () => feed.readers(),

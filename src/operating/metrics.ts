@@ -30,6 +30,8 @@ export interface Metrics {
 }
 
 export interface Measured {
+  /** How many processes should answer on this port. */
+  workers: number
   queueDepth: () => number
   callersAgeMs: () => number
   /** How many wait for a change. */
@@ -79,6 +81,12 @@ export function createMetrics(measured: Measured): Metrics {
       this.set(1)
     },
   })
+  new Gauge({
+    name: 'thingspace_workers_wanted',
+    help: 'Processes that should answer on this port: WORKERS',
+    registers,
+    aggregator: 'max',
+  }).set(measured.workers)
   const metrics: Metrics = {
     registry,
     measureSpools: measureSpools(registers),

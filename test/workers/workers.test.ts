@@ -44,6 +44,7 @@ t.test(
     await said('all workers are ready')
     t.equal(output.filter(line => line.includes('TRY-OUT MODE')).length, 1, 'what all would say is said once')
     t.equal(await metric(url, 'thingspace_workers '), 2)
+    t.equal(await metric(url, 'thingspace_workers_wanted '), 2)
     t.equal(await metric(url, 'thingspace_spool_max_bytes '), 1_073_741_824, 'they share the bytes')
 
     const answers = await Promise.all(Array.from({ length: 60 }, (_, n) => post(url, n % 20)))

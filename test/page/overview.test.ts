@@ -40,6 +40,12 @@ t.test('the overview leaves out nothing that is open', { skip }, async t => {
     t.pass()
   })
 
+  await t.test('an activation that nothing was said of has no time to a callback', async t => {
+    const { page } = await visit(t, browser, `${service.url}/#/activations/lost`)
+    await page.getByRole('term').filter({ hasText: 'Expected by' }).waitFor()
+    t.equal(await page.getByRole('term').filter({ hasText: 'Time to callback' }).count(), 0)
+  })
+
   await t.test('a list that is cut says so, and leads to all of it', async t => {
     const { page, open, figure } = await look()
     t.equal(await open.getByText('Only the newest').count(), 0)

@@ -46,8 +46,9 @@ function Progress({ of: { requestId, counts, status, overdue, timeToCallbackMs: 
         ['Settled', it.settledAt && moment(it.settledAt)],
         [
           'Time to callback',
-          took.p50 !== null &&
-            `half within ${span(took.p50)}, 95 % within ${span(took.p95)}, longest ${span(took.max)}`,
+          took.p50 === null
+            ? null
+            : `half within ${span(took.p50)}, 95 % within ${span(took.p95)}, longest ${span(took.max)}`,
         ],
       ]} />
     </section>`

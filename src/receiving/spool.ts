@@ -173,6 +173,7 @@ function ageOf(row: { [column: string]: unknown } | undefined): number {
 }
 
 function openFile(file: string): DatabaseSync {
+  makePrivate(file)
   const db = new DatabaseSync(file, { timeout: 0 })
   try {
     db.exec(`
@@ -213,6 +214,18 @@ function syncFolder(folder: string): void {
     fsyncSync(handle)
   } finally {
     closeSync(handle)
+  }
+}
+
+/**
+ * Names of accounts stand in it in clear, and the folder may be one that others read; SQLite gives its other files the same
+ * mode. One that is there must not be opened here: closing it would give up SQLite's locks on it.
+ */
+function makePrivate(file: string): void {
+  try {
+    closeSync(openSync(file, 'wx', 0o600))
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
 }
 

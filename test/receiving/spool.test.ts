@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -507,3 +507,19 @@ t.test(
     t.throws(() => sealer.open(sealed, keyId, 'spool:b'), CannotOpen)
   },
 )
+
+t.test('nobody else may read a spool, not even in a folder that others read', { buffered: true }, async t => {
+  const dataDir = await mkdtemp(path.join(tmpdir(), 'spool-test-'))
+  t.teardown(() => rm(dataDir, { recursive: true, force: true }))
+  await chmod(dataDir, 0o755)
+  const spool = openSpool({ dataDir, sealer: createSealer(Buffer.alloc(32, 7)), maxBytes: 1_000_000 })
+  await spool.add({ id: 'a', accountName: account, serviceName: 'X', bytes: Buffer.from('{}') })
+  const modes = (await readdir(dataDir)).map(async file => [file, (await stat(path.join(dataDir, file))).mode & 0o077])
+  const found = await Promise.all(modes)
+  t.ok(found.length > 1, 'one of SQLite beside it')
+  t.strictSame(
+    Object.values(Object.fromEntries(found)),
+    found.map(() => 0),
+  )
+  spool.close()
+})

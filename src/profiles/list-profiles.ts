@@ -1,4 +1,4 @@
-import { type Kysely, type RawBuilder, sql } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import { byKey } from '../database/by-key.ts'
 import type { Tables } from '../database/tables.ts'
 import type { Accounts } from '../operating/access.ts'
@@ -46,7 +46,7 @@ export function listProfiles(
       const list = {
         table: 'profiles',
         groups: sql`
-          select group_id from profile_counts where ${visible(accounts)} and ${matching(filter)}
+          select group_id from profile_counts where ${countedOf(accounts)} and ${matching(filter)}
           group by 1 having sum(profiles) > 0`,
         where: byChange ? sql`t.changed_at > ${readTime('changedAfter', changedAfter)}` : sql`true`,
         keyOf,
@@ -59,10 +59,6 @@ export function listProfiles(
       return findInGroups<FoundProfile>(db, list, limit, part)
     },
   })
-}
-
-function visible(accounts: Accounts): RawBuilder<unknown> {
-  return countedOf(accounts)
 }
 
 function matching({ accountName, state, profileStatus, profileRole, servicePlan, result }: ProfileFilter) {

@@ -1,6 +1,6 @@
-import { createServer, request as httpRequest, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import t, { type Test } from 'tap'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import t from 'tap'
+import { startGateway } from '../fixtures/gateway.ts'
 import { one, setStage } from '../fixtures/listener-stage.ts'
 import { runCommand } from '../fixtures/run-command.ts'
 
@@ -12,7 +12,7 @@ const url = ['--url', 'http://127.0.0.1:9']
 t.test('a deregistration whose answer is lost is one when ThingSpace lists it no longer', async t => {
   const { carrier, listener, env, listed } = await setStage(t)
   await listener('register', ...one, ...url)
-  const lost = await startGateway(t, carrier.url, { isForwarded: true, answer: response => response.destroy() })
+  const lost = await startGateway(t, carrier.url, { isOurs, isForwarded: true, answer: response => response.destroy() })
   const ended = await runCommand('listener', ['deregister', ...one], { ...env, THINGSPACE_BASE_URL: lost })
   t.match(ended, { code: 0, stdout: /: deregistered; its credentials are accepted for another 24 hours/ })
   t.strictSame(await listed(), [])
@@ -22,7 +22,7 @@ t.test('a gateway that does not find the way is no word that ThingSpace has no s
   const { carrier, listener, env, listed } = await setStage(t)
   await listener('register', ...one, ...url)
   const answer = (response: ServerResponse) => response.writeHead(404).end('<html>not found</html>')
-  const astray = await startGateway(t, carrier.url, { isForwarded: false, answer })
+  const astray = await startGateway(t, carrier.url, { isOurs, isForwarded: false, answer })
   const refused = await runCommand('listener', ['deregister', ...one], { ...env, THINGSPACE_BASE_URL: astray })
   t.match(refused, { code: 1, stderr: /was refused \(404\)\n +nothing was changed here/ })
   t.match(await listed(), [{ serviceName: 'CarrierService' }])
@@ -34,36 +34,11 @@ t.test('what ThingSpace has lost is deregistered here, in whatever words it refu
   await listener('register', ...one, ...url)
   const answer = (response: ServerResponse) =>
     response.writeHead(400).end('{"errorCode":"UnifiedWebService.REQUEST_FAILED.CallbackNotRegistered"}')
-  const forgetful = await startGateway(t, carrier.url, { isForwarded: true, answer })
+  const forgetful = await startGateway(t, carrier.url, { isOurs, isForwarded: true, answer })
   const ended = await runCommand('listener', ['deregister', ...one], { ...env, THINGSPACE_BASE_URL: forgetful })
   t.match(ended, { code: 0, stdout: /ThingSpace had none; its credentials are accepted for another 24 hours/ })
 })
 
-/** The same carrier, behind a gateway that answers every deregistration itself. */
-async function startGateway(
-  t: Test,
-  carrierUrl: string,
-  { isForwarded, answer }: { isForwarded: boolean; answer: (response: ServerResponse) => unknown },
-): Promise<string> {
-  const server = createServer((incoming, outgoing) => {
-    const { method, headers, url = '' } = incoming
-    const isOurs = method === 'DELETE'
-    if (isOurs && !isForwarded) return answer(outgoing)
-    const forward = httpRequest(`${carrierUrl}${url}`, { method, headers }, answered => {
-      if (isOurs) {
-        answered.resume()
-        answered.once('end', () => answer(outgoing))
-        return
-      }
-      outgoing.writeHead(answered.statusCode ?? 502, answered.headers)
-      answered.pipe(outgoing)
-    })
-    incoming.pipe(forward)
-  })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  t.teardown(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+function isOurs({ method }: IncomingMessage): boolean {
+  return method === 'DELETE'
 }

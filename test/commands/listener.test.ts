@@ -1,11 +1,11 @@
 import { mkdtemp, writeFile } from 'node:fs/promises'
 import { createServer, request as httpRequest } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { until } from '../fixtures/carrier.ts'
+import { listenUntilEnd, startGateway } from '../fixtures/gateway.ts'
 import { access, carrierService, one, post, setStage } from '../fixtures/listener-stage.ts'
 import { makeCallback } from '../fixtures/make-callback.ts'
 import { runCommand } from '../fixtures/run-command.ts'
@@ -15,7 +15,7 @@ import { account, startTestService, type TestService } from '../fixtures/service
 t.jobs = 3
 
 /** What stands before several replicas: each request goes to the next one. */
-async function startBalancer(t: Test, replicas: readonly TestService[]): Promise<string> {
+function startBalancer(t: Test, replicas: readonly TestService[]): Promise<string> {
   let n = 0
   const server = createServer((incoming, outgoing) => {
     const replica = replicas[n++ % replicas.length]?.url ?? ''
@@ -27,12 +27,7 @@ async function startBalancer(t: Test, replicas: readonly TestService[]): Promise
     forward.on('error', () => outgoing.destroy())
     incoming.pipe(forward)
   })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  t.teardown(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  return listenUntilEnd(t, server)
 }
 
 t.test('registered, its callbacks are taken; listed without passwords; deregistered, they are for a day', async t => {
@@ -182,24 +177,10 @@ t.test(
 )
 
 /** The same carrier, behind a link that loses every answer about listeners. */
-async function startLosingCarrier(t: Test, carrierUrl: string): Promise<string> {
-  const server = createServer((incoming, outgoing) => {
-    const { method, headers, url = '' } = incoming
-    const forward = httpRequest(`${carrierUrl}${url}`, { method, headers }, answer => {
-      if (url.includes('/callbacks/')) {
-        answer.resume()
-        answer.once('end', () => incoming.socket.destroy())
-        return
-      }
-      outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
-      answer.pipe(outgoing)
-    })
-    incoming.pipe(forward)
+function startLosingCarrier(t: Test, carrierUrl: string): Promise<string> {
+  return startGateway(t, carrierUrl, {
+    isOurs: ({ url }) => url?.includes('/callbacks/') === true,
+    isForwarded: true,
+    answer: response => response.destroy(),
   })
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  t.teardown(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`
 }
